@@ -1,0 +1,136 @@
+import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Database from 'better-sqlite3';
+import { Turnstile } from '#base/turnstile.ts';
+import { type SqliteOptions, sqliteOptions } from '../options.ts';
+import type { MetadataBackend, Query, Sql, SqlParameter, SqlValue } from '../sql.ts';
+
+const MIGRATIONS = new URL('../migrations/', import.meta.url);
+
+/*
+ * Two connections to one file in WAL mode. Reads go straight to the first and never wait. Writes queue for the second,
+ * one transaction at a time: an awaiting transaction on a shared connection would swallow other requests' statements.
+ */
+export const backend: MetadataBackend<SqliteOptions> = {
+  options: sqliteOptions,
+  async open({ path }) {
+    mkdirSync(dirname(path), { recursive: true });
+    const writer = openConnection(path);
+    migrate(writer);
+    const reader = openConnection(path);
+    reader.pragma('query_only = on');
+    return sqliteDatabase(reader, writer);
+  },
+};
+
+function openConnection(path: string): Database.Database {
+  const connection = new Database(path, { timeout: 10_000 });
+  connection.pragma('journal_mode = wal');
+  // FULL: a commit that was acknowledged survives a power cut (NORMAL may lose the last ones in WAL mode).
+  connection.pragma('synchronous = full');
+  connection.pragma('foreign_keys = on');
+  connection.pragma('cache_size = -32768');
+  connection.pragma('journal_size_limit = 67108864');
+  return connection;
+}
+
+/** Applies each file of `migrations/` once, in order, in one transaction under the write lock. */
+function migrate(connection: Database.Database): void {
+  const files = readdirSync(MIGRATIONS)
+    .filter((file) => file.endsWith('.sql'))
+    .sort();
+  connection.exec('begin immediate');
+  try {
+    const version = Number(connection.pragma('user_version', { simple: true }));
+    if (version > files.length) {
+      throw new Error(
+        `the database has schema ${version}, this Gatehouse knows ${files.length}: start a newer Gatehouse`,
+      );
+    }
+    for (const file of files.slice(version)) connection.exec(readFileSync(new URL(file, MIGRATIONS), 'utf8'));
+    connection.pragma(`user_version = ${files.length}`);
+    connection.exec('commit');
+  } catch (error) {
+    connection.exec('rollback');
+    throw error;
+  }
+}
+
+function sqliteDatabase(reader: Database.Database, writer: Database.Database): Sql {
+  const read = statements(reader);
+  const write = statements(writer);
+  const queue = new Turnstile(1);
+  const inside: Sql = {
+    all: async <Row>(query: Query) => write<Row>(query),
+    transaction: (work) => work(inside),
+    close: () => Promise.reject(new Error('a transaction cannot close its database')),
+  };
+
+  return {
+    all: async <Row>(query: Query) => read<Row>(query),
+    transaction: (work) =>
+      queue.run(async () => {
+        writer.exec('begin immediate');
+        try {
+          const result = await work(inside);
+          writer.exec('commit');
+          return result;
+        } catch (error) {
+          if (writer.inTransaction) writer.exec('rollback');
+          throw error;
+        }
+      }),
+    close: () =>
+      queue.run(async () => {
+        reader.close();
+        writer.close();
+      }),
+  };
+}
+
+/** Runs queries on one connection, each text prepared once. Fixed texts are found by identity, without building them. */
+function statements(connection: Database.Database): <Row>(query: Query) => Row[] {
+  const fixed = new WeakMap<readonly string[], Database.Statement>();
+  const spread = new Map<string, Database.Statement>();
+
+  const prepare = (query: Query): Database.Statement => {
+    if (hasList(query)) {
+      const text = textOf(query);
+      const known = spread.get(text) ?? connection.prepare(text);
+      // One entry per list length: enough for every page size in use, bounded for the rest.
+      if (spread.size > 500) spread.clear();
+      spread.set(text, known);
+      return known;
+    }
+    const statement = fixed.get(query.text) ?? connection.prepare(textOf(query));
+    fixed.set(query.text, statement);
+    return statement;
+  };
+
+  return <Row>(query: Query): Row[] => {
+    const statement = prepare(query);
+    const values = hasList(query) ? query.values.flat(2) : query.values;
+    if (!statement.reader) {
+      statement.run(values);
+      return [];
+    }
+    // The one place where rows get their type: each query states the columns it selects.
+    return statement.all(values) as Row[];
+  };
+}
+
+function hasList({ values }: Query): boolean {
+  for (const value of values) if (typeof value === 'object' && value !== null) return true;
+  return false;
+}
+
+function textOf({ text, values }: Query): string {
+  return text.reduce((sum, part, index) => sum + placeholders(values[index - 1]) + part);
+}
+
+function placeholders(value: SqlParameter | undefined): string {
+  if (!Array.isArray(value)) return '?';
+  const items: readonly (SqlValue | readonly SqlValue[])[] = value;
+  const inner = items.map((item) => (Array.isArray(item) ? placeholders(item) : '?')).join(', ');
+  return items.some(Array.isArray) ? inner : `(${inner})`;
+}
