@@ -1,0 +1,235 @@
+import { buffer } from 'node:stream/consumers';
+import { LRUCache } from 'lru-cache';
+import { blobSizes, findBytes } from '#metadata/blobs.ts';
+import {
+  type ManifestRow,
+  deleteManifest,
+  findManifest,
+  findManifestByTag,
+  insertManifest,
+  manifestSizes,
+  manifestsNaming,
+} from '#metadata/manifests.ts';
+import { ensureRepository } from '#metadata/repositories.ts';
+import type { Sql } from '#metadata/sql.ts';
+import { deleteTag, findTag, setTag } from '#metadata/tags.ts';
+import { type Digest, algorithmOf, digestOf } from '#oci/digest.ts';
+import { RegistryError, RegistryErrors } from '#oci/errors.ts';
+import { type Descriptor, type Manifest, parseManifest } from '#oci/manifest.ts';
+import type { Reference } from '#oci/reference.ts';
+import { land, requireDigest, settle } from './bytes.ts';
+import type { Context } from './context.ts';
+
+/** Manifests are small and asked for all the time. 64 MiB holds some ten thousand; larger ones than 1 MiB stay out. */
+const CACHE_BYTES = 64 * 1024 * 1024;
+const CACHE_ENTRY_BYTES = 1024 * 1024;
+
+/**
+ * What must hold of the thing written to, so that two writers cannot overwrite each other unseen. RFC 9110, section 13.1.
+ * `any`: there must be something; `none`: there must be nothing; digests: it must be, or must not be, one of these.
+ */
+export interface Precondition {
+  readonly match?: readonly string[] | 'any' | undefined;
+  readonly noneMatch?: readonly string[] | 'any' | undefined;
+}
+
+/** A manifest on its way in. */
+export interface ManifestPush {
+  readonly repository: string;
+  readonly reference: Reference;
+  /** Tags to set besides the reference. Distribution Spec, main branch, end-7b. */
+  readonly tags: readonly string[];
+  readonly contentType: string | undefined;
+  readonly bytes: Uint8Array;
+  readonly by: string;
+  readonly precondition: Precondition;
+}
+
+export interface PushedManifest {
+  readonly digest: Digest;
+  readonly subject: Digest | undefined;
+}
+
+export interface Manifests {
+  /** @throws {RegistryError} MANIFEST_UNKNOWN. Distribution Spec v1.1.1, end-3. */
+  find(repository: string, reference: Reference): Promise<ManifestRow>;
+  /** The bytes exactly as they were pushed. */
+  read(manifest: ManifestRow): Promise<Uint8Array>;
+  /**
+   * Takes a manifest, and points tags at it, in one transaction. Distribution Spec v1.1.1, end-7.
+   *
+   * @throws {RegistryError} MANIFEST_INVALID, DIGEST_INVALID
+   * @throws {RegistryErrors} MANIFEST_BLOB_UNKNOWN, one for each config, layer or child that is not here
+   * @throws {RegistryError} DENIED (precondition) the tag or digest is not what the caller last saw
+   */
+  push(push: ManifestPush): Promise<PushedManifest>;
+  /**
+   * Removes a tag, or a manifest with every tag on it. Distribution Spec v1.1.1, end-9.
+   *
+   * @throws {RegistryError} MANIFEST_UNKNOWN
+   * @throws {RegistryError} UNSUPPORTED (conflict) while an index of the repository names the manifest
+   */
+  remove(repository: string, reference: Reference): Promise<void>;
+}
+
+export function openManifests(context: Context): Manifests {
+  const { metadata, store } = context;
+  // A digest never changes its bytes: nothing here can be stale, and whether it may be seen is asked each time.
+  const cache = new LRUCache<Digest, Uint8Array>({
+    maxSize: CACHE_BYTES,
+    maxEntrySize: CACHE_ENTRY_BYTES,
+    sizeCalculation: (bytes) => bytes.byteLength + 1,
+  });
+
+  return {
+    async find(repository, reference) {
+      const found =
+        reference.tag === undefined
+          ? await findManifest(metadata, repository, reference.digest)
+          : await findManifestByTag(metadata, repository, reference.tag);
+      if (found === undefined) throw unknownManifest(reference);
+      return found;
+    },
+
+    async read(manifest) {
+      const known = cache.get(manifest.digest);
+      if (known !== undefined) return known;
+      const found = await findBytes(metadata, manifest.digest);
+      if (found === undefined) throw unknownManifest(manifest);
+      const bytes = await buffer(await store.read(found.location));
+      cache.set(manifest.digest, bytes);
+      return bytes;
+    },
+
+    push: (push) => pushManifest(context, push),
+
+    remove: (repository, reference) =>
+      metadata.transaction(async (inside) => {
+        const removed =
+          reference.tag === undefined
+            ? await removeManifest(inside, repository, reference.digest)
+            : await deleteTag(inside, repository, reference.tag);
+        if (!removed) throw unknownManifest(reference);
+      }),
+  };
+}
+
+async function pushManifest(context: Context, push: ManifestPush): Promise<PushedManifest> {
+  const { repository, reference, bytes, by } = push;
+  const manifest = parseManifest(bytes, push.contentType);
+  const digest = digestOf(bytes, reference.digest === undefined ? 'sha256' : algorithmOf(reference.digest));
+  if (reference.digest !== undefined) requireDigest(reference.digest, digest);
+  const tags = reference.tag === undefined ? push.tags : [reference.tag, ...push.tags];
+
+  // Asked here to spare the disk a manifest that cannot be taken, and again inside, where the answer holds.
+  await requireContent(context, context.metadata, repository, manifest);
+  const landed = await land(context, digest, one(bytes));
+  return await settle(context, landed, async (metadata) => {
+    await requirePrecondition(metadata, push);
+    await requireContent(context, metadata, repository, manifest);
+    const now = context.clock();
+    await ensureRepository(metadata, repository, now);
+    await insertManifest(
+      metadata,
+      {
+        ...manifest,
+        repository,
+        digest,
+        sizeBytes: bytes.byteLength,
+        blobs: manifest.blobs.map((blob) => blob.digest),
+        children: manifest.children.map((child) => child.digest),
+        pushedBy: by,
+      },
+      now,
+    );
+    for (const name of tags) await setTag(metadata, { repository, name, digest, by }, now);
+    return { digest, subject: manifest.subject };
+  });
+}
+
+async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+/** @throws {RegistryErrors} for what the manifest names and the repository does not have, or has in another size */
+async function requireContent(context: Context, metadata: Sql, repository: string, manifest: Manifest): Promise<void> {
+  const { sparse } = context.options.manifests;
+  const blobs = await sizesOf(manifest.blobs, (digests) => blobSizes(metadata, repository, digests));
+  const children = await sizesOf(manifest.children, (digests) => manifestSizes(metadata, repository, digests));
+  const errors = [
+    ...problems(manifest.blobs, blobs, sparse === 'everything'),
+    ...problems(manifest.children, children, sparse !== 'off'),
+  ];
+  if (errors.length > 0) throw new RegistryErrors(errors);
+}
+
+async function sizesOf(
+  descriptors: readonly Descriptor[],
+  find: (digests: readonly Digest[]) => Promise<Map<Digest, number>>,
+): Promise<Map<Digest, number>> {
+  const digests = [...new Set(descriptors.map((descriptor) => descriptor.digest))];
+  const sizes = new Map<Digest, number>();
+  // Databases bound the values of one statement.
+  for (let start = 0; start < digests.length; start += 1000) {
+    const page = await find(digests.slice(start, start + 1000));
+    for (const [digest, sizeBytes] of page) sizes.set(digest, sizeBytes);
+  }
+  return sizes;
+}
+
+function problems(
+  descriptors: readonly Descriptor[],
+  sizes: ReadonlyMap<Digest, number>,
+  mayBeMissing: boolean,
+): RegistryError[] {
+  const errors: RegistryError[] = [];
+  for (const { digest, size, mediaType } of descriptors) {
+    const found = sizes.get(digest);
+    if (found === undefined && !mayBeMissing) {
+      const detail = { digest, mediaType };
+      errors.push(
+        new RegistryError('MANIFEST_BLOB_UNKNOWN', 'the manifest names content not in this repository', { detail }),
+      );
+    }
+    if (found !== undefined && found !== size) {
+      const detail = { digest, expected: found, found: size };
+      errors.push(
+        new RegistryError('MANIFEST_INVALID', 'the manifest gives content another size than it has', { detail }),
+      );
+    }
+  }
+  return errors;
+}
+
+async function requirePrecondition(metadata: Sql, push: ManifestPush): Promise<void> {
+  const { match, noneMatch } = push.precondition;
+  if (match === undefined && noneMatch === undefined) return;
+  const { repository, reference } = push;
+  const current =
+    reference.tag === undefined
+      ? (await findManifest(metadata, repository, reference.digest))?.digest
+      : await findTag(metadata, repository, reference.tag);
+  const matches = (wanted: readonly string[] | 'any'): boolean =>
+    current !== undefined && (wanted === 'any' || wanted.includes(current));
+  if ((match === undefined || matches(match)) && (noneMatch === undefined || !matches(noneMatch))) return;
+  throw new RegistryError('DENIED', 'the manifest is not the one the request was conditional on', {
+    reason: 'precondition',
+    detail: { current: current ?? null },
+  });
+}
+
+async function removeManifest(metadata: Sql, repository: string, digest: Digest): Promise<boolean> {
+  const indexes = await manifestsNaming(metadata, repository, { kind: 'manifest', digest }, 10);
+  if (indexes.length > 0 && (await findManifest(metadata, repository, digest)) !== undefined) {
+    throw new RegistryError('UNSUPPORTED', 'indexes of this repository still name the manifest: delete them first', {
+      reason: 'conflict',
+      detail: { digest, indexes },
+    });
+  }
+  return await deleteManifest(metadata, repository, digest);
+}
+
+function unknownManifest({ tag, digest }: { tag?: string; digest?: Digest }): RegistryError {
+  const detail = tag === undefined ? { digest } : { tag };
+  return new RegistryError('MANIFEST_UNKNOWN', 'no such manifest in this repository', { detail });
+}
