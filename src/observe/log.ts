@@ -1,0 +1,57 @@
+import pino from 'pino';
+import type { LogOptions } from './options.ts';
+
+/** One answered request. Never holds a token, a header or a body. */
+export interface RequestEntry {
+  readonly requestId: string;
+  readonly method: string;
+  readonly path: string;
+  readonly route: string;
+  readonly status: number;
+  readonly durationMs: number;
+  readonly actor: string | undefined;
+  readonly address: string | undefined;
+  readonly agent: string | undefined;
+}
+
+/** One run of a job. */
+export interface JobEntry {
+  readonly job: string;
+  readonly durationMs: number;
+  readonly outcome: string;
+}
+
+/** Every shape that is ever logged: JSON, one line each. */
+export interface Log {
+  request(entry: RequestEntry): void;
+  job(entry: JobEntry): void;
+  info(message: string, fields?: object): void;
+  /** A fault of ours, with what was thrown. */
+  error(message: string, error: unknown, fields?: object): void;
+  /** Writes out what is still in memory. */
+  close(): void;
+}
+
+/** Lines go to standard output in batches: a busy registry would otherwise spend a tenth of its time writing them. */
+export function openLog(options: LogOptions): Log {
+  const destination = pino.destination({ dest: 1, sync: false, minLength: 8 * 1024, periodicFlush: 250 });
+  const logger = pino({ level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+  return {
+    request(entry) {
+      if (entry.status >= 500) logger.error(entry, 'request');
+      else if (entry.status >= 400) logger.warn(entry, 'request');
+      else logger.info(entry, 'request');
+    },
+    job: (entry) => logger.info(entry, 'job'),
+    info: (message, fields = {}) => logger.info(fields, message),
+    error: (message, error, fields = {}) => logger.error({ ...fields, err: error }, message),
+    close() {
+      // Throws while the file is still being opened; there is nothing to write then.
+      try {
+        destination.flushSync();
+      } catch {
+        return;
+      }
+    },
+  };
+}
