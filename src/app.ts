@@ -1,0 +1,95 @@
+import { openAuthenticator } from '#access/identity.ts';
+import { type Users, openUsers } from '#access/users.ts';
+import type { Config } from '#config/schema.ts';
+import { httpListener } from '#http/app.ts';
+import { listen } from '#http/server.ts';
+import { type Job, startJobs } from '#jobs/scheduler.ts';
+import { openMetadata } from '#metadata/open.ts';
+import { type Sql, sql } from '#metadata/sql.ts';
+import { openLog } from '#observe/log.ts';
+import { openMetrics } from '#observe/metrics.ts';
+import type { Context } from '#registry/context.ts';
+import { openRegistry } from '#registry/open.ts';
+import type { Uploads } from '#registry/uploads.ts';
+import { type VerifyOptions, type VerifyReport, verify } from '#registry/verify.ts';
+import { type CollectOptions, type CollectReport, collect } from '#retention/collect.ts';
+import type { BlobStore } from '#storage/driver.ts';
+import { openStorage } from '#storage/open.ts';
+
+export type { VerifyProgress, VerifyReport } from '#registry/verify.ts';
+export type { CollectReport } from '#retention/collect.ts';
+
+/** A server that answers. */
+export interface RunningServer {
+  readonly url: string;
+  /** Lets what was accepted end, bounded by `http.shutdownTimeout`. */
+  stop(): Promise<void>;
+}
+
+/** One Gatehouse on its data: what the commands work with. */
+export interface Installation {
+  readonly users: Users;
+  verify(options: VerifyOptions): Promise<VerifyReport>;
+  collect(options: CollectOptions): Promise<CollectReport>;
+  /** Listens, and runs the jobs. */
+  serve(): Promise<RunningServer>;
+  close(): Promise<void>;
+}
+
+/** Opens database and storage, and hands each room its neighbours. */
+export async function openInstallation(config: Config): Promise<Installation> {
+  const clock = Date.now;
+  const metadata = await openMetadata(config.metadata.driver, config.metadata[config.metadata.driver]);
+  const store = await openStorage(config.storage.driver, config.storage[config.storage.driver]);
+  const context: Context = { metadata, store, clock, options: config.registry };
+  return {
+    users: openUsers({ metadata, clock }),
+    verify: (options) => verify(context, options),
+    collect: (options) => collect(context, options),
+    serve: () => serve(config, context),
+    close: () => metadata.close(),
+  };
+}
+
+async function serve(config: Config, context: Context): Promise<RunningServer> {
+  const { metadata, store, clock } = context;
+  const log = openLog(config.log);
+  const metrics = openMetrics();
+  const registry = openRegistry(context);
+  let draining = false;
+  const listener = httpListener({
+    registry,
+    metrics,
+    log,
+    options: config.http,
+    manifestMaxBytes: config.registry.manifests.maxSize,
+    authenticate: openAuthenticator({ metadata }),
+    health: { ready: () => ready(metadata, store), isDraining: () => draining },
+  });
+  const server = await listen(listener, config.http);
+  const scheduler = startJobs([expireUploads(config, registry.uploads)], { metadata, log, metrics, clock });
+  log.info('listening', { url: server.url });
+  return {
+    url: server.url,
+    async stop() {
+      draining = true;
+      await Promise.all([server.stop(), scheduler.stop()]);
+      log.info('stopped');
+      log.close();
+    },
+  };
+}
+
+async function ready(metadata: Sql, store: BlobStore): Promise<void> {
+  await metadata.all(sql`select 1 as "one"`);
+  await store.ready();
+}
+
+function expireUploads(config: Config, uploads: Uploads): Job {
+  const { expireAfter, sweep } = config.storage.uploads;
+  return {
+    name: 'expire-uploads',
+    schedule: sweep,
+    run: async (signal) => `${await uploads.expire(expireAfter, signal)} abandoned uploads removed`,
+  };
+}

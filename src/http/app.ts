@@ -1,0 +1,198 @@
+import { randomBytes } from 'node:crypto';
+import type { RequestListener } from 'node:http';
+import Router from '@koa/router';
+import Koa from 'koa';
+import type { Authenticator } from '#access/identity.ts';
+import type { Log } from '#observe/log.ts';
+import { RegistryError } from '#oci/errors.ts';
+import { CLIENT_GONE, RETRY_AFTER_SECONDS, wire, wireError } from './errors.ts';
+import type { Exchange, State } from './exchange.ts';
+import { isLoopback } from './loopback.ts';
+import { type Entry, type Route, type RouteSurroundings, routes } from './routes.ts';
+
+/** 16 KiB: room for a hundred tag parameters; the parser's own limit on all headers stands behind it. */
+const URI_MAX_LENGTH = 16 * 1024;
+
+export interface HttpSurroundings extends RouteSurroundings {
+  readonly log: Log;
+  readonly authenticate: Authenticator;
+}
+
+/** Everything between a request and the registry: limits, identity, routes, errors, the log. */
+export function httpListener(surroundings: HttpSurroundings): RequestListener {
+  const app = new Koa<State>();
+  // Nothing reaches Koa's own reporting but a connection cut in the middle of a body.
+  app.silent = true;
+  app.use(observing(surroundings));
+  app.use(admitting(surroundings));
+  app.use(routing(surroundings).routes());
+  app.use(refusing);
+  const answer = app.callback();
+  return (request, response) => void answer(request, response);
+}
+
+/** Names the request, answers what was thrown, and writes the line in the log. */
+function observing({ log, metrics }: HttpSurroundings): Koa.Middleware<State> {
+  const boot = randomBytes(4).toString('hex');
+  let count = 0;
+  return async (exchange, next) => {
+    const started = performance.now();
+    const { req, state, method } = exchange;
+    const receivedBefore = req.socket.bytesRead;
+    count += 1;
+    state.requestId = `${boot}-${count.toString(36)}`;
+    state.route = 'none';
+    metrics.inFlight(1);
+    try {
+      await next();
+    } catch (error) {
+      answerError(exchange, error, log);
+    }
+    const gone = req.socket.destroyed && !exchange.res.writableFinished;
+    const status = gone ? CLIENT_GONE : exchange.status;
+    const durationMs = performance.now() - started;
+    metrics.inFlight(-1);
+    metrics.request({ method, route: state.route, status }, durationMs / 1000);
+    if (method === 'GET') metrics.transferred('out', exchange.length ?? 0);
+    else if (method !== 'HEAD') metrics.transferred('in', Math.max(req.socket.bytesRead - receivedBefore, 0));
+    log.request({
+      requestId: state.requestId,
+      method,
+      path: exchange.path,
+      route: state.route,
+      status,
+      durationMs,
+      actor: state.actor?.name,
+      address: req.socket.remoteAddress,
+      agent: req.headers['user-agent'],
+    });
+  };
+}
+
+function answerError(exchange: Exchange, error: unknown, log: Log): void {
+  const { requestId, route } = exchange.state;
+  const { status, body } = wireError(error, requestId);
+  if (status >= 500) log.error('a request failed', error, { requestId, route });
+  // Half a blob is out already: cutting the connection is the only way to say that the rest will not come.
+  if (exchange.res.headersSent || status === CLIENT_GONE) {
+    exchange.respond = false;
+    exchange.res.destroy();
+    return;
+  }
+  exchange.status = status;
+  if (status === 503) exchange.set('Retry-After', RETRY_AFTER_SECONDS);
+  exchange.set('X-Request-Id', requestId);
+  exchange.type = 'application/json';
+  exchange.remove('Content-Length');
+  exchange.body = body;
+}
+
+/** Limits first, then who it is: nothing of the registry is asked before both are settled. */
+function admitting({ authenticate, health }: HttpSurroundings): Koa.Middleware<State> {
+  return async (exchange, next) => {
+    if (exchange.url.length > URI_MAX_LENGTH) {
+      throw new RegistryError('UNSUPPORTED', `expected a URI of at most ${URI_MAX_LENGTH} characters`, {
+        reason: 'uri-too-long',
+      });
+    }
+    if (exchange.path.startsWith('/v2')) {
+      exchange.set('Docker-Distribution-API-Version', 'registry/2.0');
+      if (health.isDraining()) {
+        refuseDraining(exchange);
+        return;
+      }
+      await requireUser(exchange, authenticate);
+    }
+    await next();
+  };
+}
+
+function refuseDraining(exchange: Exchange): void {
+  exchange.status = 503;
+  exchange.set('Retry-After', RETRY_AFTER_SECONDS);
+  exchange.set('Connection', 'close');
+  exchange.type = 'application/json';
+  exchange.body = wire(503, [{ code: 'UNAVAILABLE', message: 'the registry is shutting down' }]).body;
+}
+
+async function requireUser(exchange: Exchange, authenticate: Authenticator): Promise<void> {
+  const actor = await authenticate(exchange.req.headers.authorization);
+  if (actor === undefined) {
+    exchange.set('WWW-Authenticate', 'Basic realm="Gatehouse", charset="UTF-8"');
+    throw new RegistryError('UNAUTHORIZED', 'expected the name and password of a user');
+  }
+  exchange.state.actor = actor;
+}
+
+function routing(surroundings: HttpSurroundings): Router<State> {
+  const router = new Router<State>();
+  for (const route of routes(surroundings)) {
+    const parameterNames = groupNames(route.path);
+    const answer: Koa.Middleware<State> = async (exchange) => {
+      exchange.state.route = route.name;
+      exchange.params = namedParameters(parameterNames, exchange.captures);
+      await requireEntry(route, exchange, surroundings);
+      await route.handler(exchange);
+    };
+    router.register(route.path, route.method === 'GET' ? ['HEAD', 'GET'] : [route.method], answer, {
+      pathAsRegExp: route.path instanceof RegExp,
+    });
+  }
+  return router;
+}
+
+/** The names of a pattern's groups, in the order of its captures; the router itself does not look at them. */
+function groupNames(path: string | RegExp): string[] {
+  return typeof path === 'string' ? [] : [...path.source.matchAll(/\(\?<(\w+)>/g)].map((match) => match[1] ?? '');
+}
+
+function namedParameters(names: readonly string[], captures: readonly string[] = []): Record<string, string> {
+  const entries = names.map((name, index) => [name, decoded(captures[index] ?? '')] as const);
+  return Object.fromEntries(entries);
+}
+
+/** Clients may escape the colon of a digest. What is escaped wrongly stays as it is, and no name or digest looks like it. */
+function decoded(text: string): string {
+  if (!text.includes('%')) return text;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+async function requireEntry(route: Route, exchange: Exchange, surroundings: HttpSurroundings): Promise<void> {
+  switch (entryOf(route, surroundings)) {
+    case 'anyone':
+      return;
+    case 'user':
+      if (exchange.state.actor === undefined) await requireUser(exchange, surroundings.authenticate);
+      return;
+    case 'operator':
+      if (isLoopback(exchange.req.socket.remoteAddress)) return;
+      throw new RegistryError('DENIED', 'metrics are given to this machine alone; see http.metrics.access');
+  }
+}
+
+function entryOf(route: Route, { options }: HttpSurroundings): Entry {
+  if (route.entry !== 'operator') return route.entry;
+  const { access } = options.metrics;
+  return access === 'authenticated' ? 'user' : access === 'anyone' ? 'anyone' : 'operator';
+}
+
+/** What no route took: another verb where there is something, nothing where there is not. */
+const refusing: Koa.Middleware<State> = async (exchange) => {
+  const matched: readonly { readonly methods: readonly string[] }[] = exchange.matched ?? [];
+  const allowed = [...new Set(matched.flatMap((layer) => layer.methods))];
+  if (allowed.length === 0) {
+    throw new RegistryError('UNSUPPORTED', 'nothing answers at this address', {
+      reason: 'no-route',
+      detail: { path: exchange.path.slice(0, 256) },
+    });
+  }
+  exchange.set('Allow', allowed.join(', '));
+  throw new RegistryError('UNSUPPORTED', 'this address does not answer to that method', {
+    reason: 'no-method',
+    detail: { method: exchange.method, allowed },
+  });
+};

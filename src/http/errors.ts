@@ -1,0 +1,89 @@
+import { type ErrorCode, type ErrorReason, RegistryError, RegistryErrors } from '#oci/errors.ts';
+import { StorageError } from '#storage/driver.ts';
+
+/** The status of a code, where its reason does not say otherwise. Distribution Spec v1.1.1, "Endpoints". */
+const STATUS = {
+  BLOB_UNKNOWN: 404,
+  BLOB_UPLOAD_INVALID: 400,
+  BLOB_UPLOAD_UNKNOWN: 404,
+  DIGEST_INVALID: 400,
+  // 404: what the manifest names is what is not found. Distribution Spec v1.1.1, end-7.
+  MANIFEST_BLOB_UNKNOWN: 404,
+  MANIFEST_INVALID: 400,
+  MANIFEST_UNKNOWN: 404,
+  NAME_INVALID: 400,
+  NAME_UNKNOWN: 404,
+  SIZE_INVALID: 400,
+  UNAUTHORIZED: 401,
+  DENIED: 403,
+  UNSUPPORTED: 400,
+  TOOMANYREQUESTS: 429,
+} as const satisfies Record<ErrorCode, number>;
+
+const REASON_STATUS = {
+  // 405: "if deletion is disabled, MUST respond with either 400 or 405", and for this thing, now, it is.
+  conflict: 405,
+  precondition: 412,
+  range: 416,
+  'too-large': 413,
+  'no-route': 404,
+  'no-method': 405,
+  'uri-too-long': 414,
+  'headers-too-large': 431,
+} as const satisfies Record<ErrorReason, number>;
+
+/** An error as it goes over the wire. Distribution Spec v1.1.1, "Error Codes". */
+export interface WireError {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** 499: the client went away before its answer; nobody reads it, the log does. */
+export const CLIENT_GONE = 499;
+
+/** A server that cannot do its work right now; `Retry-After` is in seconds. */
+export const RETRY_AFTER_SECONDS = '5';
+
+/**
+ * What to answer for whatever was thrown. What is not ours is a 500 that gives away nothing but the id under which the
+ * log has the rest.
+ */
+export function wireError(thrown: unknown, requestId: string): WireError {
+  if (thrown instanceof RegistryError) return wire(statusOf(thrown), [thrown]);
+  if (thrown instanceof RegistryErrors) return wire(worstStatus(thrown.errors), thrown.errors);
+  if (isClientGone(thrown)) return wire(CLIENT_GONE, []);
+  if (thrown instanceof StorageError && thrown.reason === 'no-space') {
+    return wire(507, [{ code: 'UNAVAILABLE', message: `the registry is out of space (request ${requestId})` }]);
+  }
+  if (thrown instanceof StorageError && thrown.reason === 'unavailable') {
+    return wire(503, [{ code: 'UNAVAILABLE', message: `the storage does not answer (request ${requestId})` }]);
+  }
+  return wire(500, [{ code: 'UNKNOWN', message: `internal error (request ${requestId})` }]);
+}
+
+/** The body for a status that no handler chose, such as what the HTTP parser refuses. */
+export function wire(
+  status: number,
+  errors: readonly { readonly code: string; readonly message: string; readonly detail?: unknown }[],
+): WireError {
+  const list = errors.map(({ code, message, detail }) => ({
+    code,
+    message,
+    ...(detail === undefined ? {} : { detail }),
+  }));
+  return { status, body: JSON.stringify({ errors: list }) };
+}
+
+function statusOf(error: RegistryError): number {
+  return error.reason === undefined ? STATUS[error.code] : REASON_STATUS[error.reason];
+}
+
+/** Of several errors, a malformed document is worse than missing content: pushing the content would not help. */
+function worstStatus(errors: readonly RegistryError[]): number {
+  return Math.min(...errors.map(statusOf));
+}
+
+function isClientGone(thrown: unknown): boolean {
+  if (!(thrown instanceof Error) || !('code' in thrown)) return false;
+  return ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ABORT_ERR'].includes(String(thrown.code));
+}

@@ -1,0 +1,29 @@
+import type { Context, ParameterizedContext } from 'koa';
+import type { Actor } from '#access/identity.ts';
+
+/** What the middleware leaves for the handlers. */
+export interface State {
+  requestId: string;
+  /** The name of the route, as logs and metrics show it. */
+  route: string;
+  actor?: Actor | undefined;
+}
+
+/** One request and its answer. */
+export type Exchange = ParameterizedContext<State>;
+
+/** Takes a Koa context for what the middleware has made of it. */
+export type Handler = (exchange: Exchange) => Promise<void>;
+
+/** The first value of a query parameter; undefined when it is absent. */
+export function parameter(exchange: Pick<Context, 'query'>, name: string): string | undefined {
+  const value = exchange.query[name];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+/** Every value of a query parameter, in order. */
+export function parameters(exchange: Pick<Context, 'query'>, name: string): string[] {
+  const value = exchange.query[name];
+  if (value === undefined) return [];
+  return Array.isArray(value) ? value : [value];
+}

@@ -1,0 +1,82 @@
+import { RegistryError } from '#oci/errors.ts';
+import { parseName, parseTag } from '#oci/name.ts';
+import { type Reference, parseReference } from '#oci/reference.ts';
+import type { Registry } from '#registry/open.ts';
+import { readSmallBody } from './body.ts';
+import { etagOf, isHeldByClient, preconditionOf } from './conditions.ts';
+import { type Exchange, type Handler, parameters } from './exchange.ts';
+import type { Urls } from './urls.ts';
+
+/** end-3, end-7 and end-9. */
+export interface ManifestHandlers {
+  readonly get: Handler;
+  readonly put: Handler;
+  readonly remove: Handler;
+}
+
+export function manifestHandlers({ manifests }: Registry, urls: Urls, maxBytes: number): ManifestHandlers {
+  return {
+    async get(exchange) {
+      const manifest = await manifests.find(parseName(exchange.params.name), existing(exchange.params.reference));
+      exchange.set('Docker-Content-Digest', manifest.digest);
+      exchange.set('ETag', etagOf(manifest.digest));
+      if (isHeldByClient(exchange.req, manifest.digest)) {
+        exchange.status = 304;
+        return;
+      }
+      exchange.status = 200;
+      exchange.set('Content-Type', manifest.mediaType);
+      if (exchange.method === 'GET') exchange.body = await manifests.read(manifest);
+      else exchange.length = manifest.sizeBytes;
+    },
+
+    async put(exchange) {
+      const repository = parseName(exchange.params.name);
+      const reference = parseReference(exchange.params.reference);
+      const tags = tagsOf(exchange, reference);
+      const pushed = await manifests.push({
+        repository,
+        reference,
+        tags,
+        contentType: exchange.req.headers['content-type'],
+        bytes: await readSmallBody(exchange.req, maxBytes),
+        by: exchange.state.actor?.name ?? '',
+        precondition: preconditionOf(exchange.req),
+      });
+      exchange.status = 201;
+      exchange.set('Location', urls.manifest(repository, pushed.digest));
+      exchange.set('Docker-Content-Digest', pushed.digest);
+      exchange.set('ETag', etagOf(pushed.digest));
+      if (pushed.subject !== undefined) exchange.set('OCI-Subject', pushed.subject);
+      if (tags.length > 0) exchange.set('OCI-Tag', tags.join(', '));
+      exchange.length = 0;
+    },
+
+    async remove(exchange) {
+      await manifests.remove(parseName(exchange.params.name), existing(exchange.params.reference));
+      exchange.status = 202;
+      exchange.length = 0;
+    },
+  };
+}
+
+/** What cannot be a tag cannot be there: to a reader that is 404, not a mistake of form. Distribution Spec, end-3. */
+function existing(text: string): Reference {
+  try {
+    return parseReference(text);
+  } catch (error) {
+    if (error instanceof RegistryError && error.code === 'DIGEST_INVALID') throw error;
+    throw new RegistryError('MANIFEST_UNKNOWN', 'no such manifest in this repository', {
+      detail: { tag: text.slice(0, 128) },
+    });
+  }
+}
+
+/** Distribution Spec, main branch, end-7b: tags beside a digest. */
+function tagsOf(exchange: Exchange, reference: Reference): string[] {
+  const tags = parameters(exchange, 'tag').map(parseTag);
+  if (tags.length > 0 && reference.tag !== undefined) {
+    throw new RegistryError('UNSUPPORTED', 'expected tag parameters only where a manifest is pushed by digest');
+  }
+  return [...new Set(tags)];
+}

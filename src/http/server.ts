@@ -1,0 +1,76 @@
+import { type RequestListener, createServer } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { wire } from './errors.ts';
+import type { HttpOptions } from './options.ts';
+
+/** A server that listens. */
+export interface HttpServer {
+  /** Where it can be reached on this machine. */
+  readonly url: string;
+  /**
+   * Takes no new connection, lets every request that was accepted end, and cuts what is left after
+   * `http.shutdownTimeout`.
+   */
+  stop(): Promise<void>;
+}
+
+// A client that has begun a request line gets this long for its headers.
+const HEADERS_MS = 20_000;
+// Longer than the minute that load balancers keep idle connections, so that we never close one they are about to use.
+const KEEP_ALIVE_MS = 75_000;
+
+/** @throws {Error} EADDRINUSE, EACCES or whatever the system says of the address */
+export async function listen(listener: RequestListener, options: HttpOptions): Promise<HttpServer> {
+  const server = createServer(
+    {
+      maxHeaderSize: options.maxHeaderSize,
+      headersTimeout: HEADERS_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      // A layer may take an hour to push; what bounds a request is that bytes keep coming.
+      requestTimeout: 0,
+      noDelay: true,
+    },
+    listener,
+  );
+  server.timeout = options.idleTimeout;
+  server.on('clientError', refuse);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.listen.port, options.listen.host, resolve);
+  });
+  return {
+    url: urlOf(server.address(), options.listen.host),
+    stop: () =>
+      new Promise((resolve) => {
+        const cut = setTimeout(() => server.closeAllConnections(), options.shutdownTimeout);
+        server.close(() => {
+          clearTimeout(cut);
+          resolve();
+        });
+        server.closeIdleConnections();
+      }),
+  };
+}
+
+/** Answers what the HTTP parser could not make a request of. */
+function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const [status, phrase, message] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? [431, 'Request Header Fields Too Large', 'the headers of the request are too large']
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? [408, 'Request Timeout', 'the request did not arrive in time']
+        : [400, 'Bad Request', 'expected an HTTP request'];
+  const { body } = wire(Number(status), [{ code: 'UNSUPPORTED', message: String(message) }]);
+  socket.end(
+    `HTTP/1.1 ${status} ${phrase}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
+
+function urlOf(address: AddressInfo | string | null, host: string): string {
+  if (address === null || typeof address === 'string') throw new Error('the server has no address');
+  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
+}

@@ -1,0 +1,122 @@
+import { type Algorithm, type Digest, isAlgorithm, parseDigest } from '#oci/digest.ts';
+import { RegistryError } from '#oci/errors.ts';
+import { parseName } from '#oci/name.ts';
+import type { Registry } from '#registry/open.ts';
+import type { Stretch, Upload } from '#registry/uploads.ts';
+import { bodyOf, contentRange, hasBody } from './body.ts';
+import { type Exchange, type Handler, parameter } from './exchange.ts';
+import type { Urls } from './urls.ts';
+
+/** end-4, end-5, end-6, end-11, end-13 and end-14. */
+export interface UploadHandlers {
+  readonly start: Handler;
+  readonly status: Handler;
+  readonly append: Handler;
+  readonly finish: Handler;
+  readonly cancel: Handler;
+}
+
+export function uploadHandlers({ blobs, uploads }: Registry, urls: Urls): UploadHandlers {
+  const created = (exchange: Exchange, repository: string, digest: Digest): void => {
+    exchange.status = 201;
+    exchange.set('Location', urls.blob(repository, digest));
+    exchange.set('Docker-Content-Digest', digest);
+    exchange.length = 0;
+  };
+  const underWay = (exchange: Exchange, upload: Upload, status: 202 | 204): void => {
+    exchange.status = status;
+    exchange.set('Location', urls.upload(upload.repository, upload.id));
+    exchange.set('Docker-Upload-UUID', upload.id);
+    exchange.set('Range', rangeOf(upload.sizeBytes));
+    if (status === 202) exchange.length = 0;
+  };
+  /** Adds to a 416 what a client needs to go on: where the upload stands. */
+  const withPosition = async <T>(exchange: Exchange, work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      if (error instanceof RegistryError && error.reason === 'range') {
+        exchange.set('Location', urls.upload(parseName(exchange.params.name), exchange.params.id));
+        exchange.set('Range', rangeOf(receivedBytes(error)));
+      }
+      throw error;
+    }
+  };
+
+  return {
+    async start(exchange) {
+      const repository = parseName(exchange.params.name);
+      const mount = parameter(exchange, 'mount');
+      const digest = parameter(exchange, 'digest');
+      if (mount !== undefined) {
+        const from = parameter(exchange, 'from');
+        const wanted = parseDigest(mount);
+        if (await blobs.mount(repository, wanted, from === undefined ? undefined : parseName(from))) {
+          created(exchange, repository, wanted);
+          return;
+        }
+      } else if (digest !== undefined) {
+        const expected = parseDigest(digest);
+        await uploads.push(repository, expected, bodyOf(exchange.req));
+        created(exchange, repository, expected);
+        return;
+      }
+      underWay(exchange, await uploads.start(repository, algorithmFor(exchange), actorOf(exchange)), 202);
+    },
+
+    async status(exchange) {
+      underWay(exchange, await uploads.status(parseName(exchange.params.name), exchange.params.id), 204);
+    },
+
+    async append(exchange) {
+      const repository = parseName(exchange.params.name);
+      const work = uploads.append(repository, exchange.params.id, stretchOf(exchange));
+      underWay(exchange, await withPosition(exchange, work), 202);
+    },
+
+    async finish(exchange) {
+      const repository = parseName(exchange.params.name);
+      const digest = parameter(exchange, 'digest');
+      if (digest === undefined) {
+        throw new RegistryError('DIGEST_INVALID', 'expected the digest of the whole blob as a query parameter');
+      }
+      const expected = parseDigest(digest);
+      const last = hasBody(exchange.req) ? stretchOf(exchange) : undefined;
+      await withPosition(exchange, uploads.finish(repository, exchange.params.id, expected, last));
+      created(exchange, repository, expected);
+    },
+
+    async cancel(exchange) {
+      await uploads.cancel(parseName(exchange.params.name), exchange.params.id);
+      exchange.status = 204;
+    },
+  };
+}
+
+function stretchOf(exchange: Exchange): Stretch {
+  return { range: contentRange(exchange.req), body: bodyOf(exchange.req) };
+}
+
+/** `0-<last byte>`, both included; of an empty upload `0-0`, which is what Docker's registry says and clients expect. */
+function rangeOf(receivedBytes: number): string {
+  return `0-${Math.max(receivedBytes - 1, 0)}`;
+}
+
+function receivedBytes(error: RegistryError): number {
+  const { detail } = error;
+  const known = typeof detail === 'object' && detail !== null && 'receivedBytes' in detail;
+  return known && typeof detail.receivedBytes === 'number' ? detail.receivedBytes : 0;
+}
+
+/** Distribution Spec, main branch, end-4c; sha256 unless the client says otherwise. */
+function algorithmFor(exchange: Exchange): Algorithm {
+  const algorithm = parameter(exchange, 'digest-algorithm') ?? 'sha256';
+  if (isAlgorithm(algorithm)) return algorithm;
+  throw new RegistryError('DIGEST_INVALID', 'expected digest-algorithm to be sha256 or sha512', {
+    detail: { algorithm: algorithm.slice(0, 64) },
+  });
+}
+
+function actorOf(exchange: Exchange): string {
+  return exchange.state.actor?.name ?? '';
+}
