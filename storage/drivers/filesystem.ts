@@ -8,11 +8,11 @@
  *
  * The folders above `.tmp` follow from the keys the registry chooses; the driver itself only knows `.tmp`.
  * An object is written to `.tmp`, fsynced, renamed to its key, and the folder of the key is fsynced: a crash leaves
- * either the old state or the new one, and at worst a file in `.tmp`, which the next start removes.
+ * either the old state or the new one, and at worst a file in `.tmp`, which a start an hour later removes.
  */
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, constants, mkdir, open, readdir, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, constants, mkdir, open, readdir, rename, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import type { Readable } from 'node:stream';
 import {
@@ -30,12 +30,14 @@ import { type FilesystemOptions, filesystemOptions } from '../options.ts';
 const READ_CHUNK_BYTES = 256 * 1024;
 const WRITE_BATCH_BYTES = 512 * 1024;
 const TEMPORARY = '.tmp';
+// No body stands still for so long: what has not grown since belongs to a process that died.
+const ABANDONED_MS = 60 * 60 * 1000;
 
 export const driver: StorageDriver<FilesystemOptions> = {
   options: filesystemOptions,
   async open({ root }) {
-    await rm(join(root, TEMPORARY), { recursive: true, force: true });
     await makeFolder(join(root, TEMPORARY));
+    await removeAbandoned(join(root, TEMPORARY));
     return filesystemStore(root);
   },
 };
@@ -43,12 +45,15 @@ export const driver: StorageDriver<FilesystemOptions> = {
 function filesystemStore(root: string): BlobStore {
   const pathOf = (key: string): string => {
     checkKey(key);
+    if (key.startsWith(`${TEMPORARY}/`)) throw new StorageError('bad-key', `not a storage key: ${JSON.stringify(key)}`);
     return join(root, ...key.split('/'));
   };
   const temporaryPath = (): string => join(root, TEMPORARY, randomUUID());
 
   return {
-    read: (key, range) => openForReading(pathOf(key), key, range),
+    async read(key, range) {
+      return await openForReading(pathOf(key), key, range);
+    },
 
     async write(key, body) {
       const target = pathOf(key);
@@ -64,7 +69,8 @@ function filesystemStore(root: string): BlobStore {
 
     async delete(key) {
       const path = pathOf(key);
-      await unlink(path).catch(ignore('ENOENT', 'ENOTDIR'));
+      // Linux says EISDIR, others EPERM or EACCES, of a folder: only an object can be deleted.
+      if ((await statFile(path)) !== undefined) await unlink(path).catch(ignore('ENOENT', 'ENOTDIR'));
       await pruneFolders(dirname(path), root);
     },
 
@@ -76,12 +82,16 @@ function filesystemStore(root: string): BlobStore {
       const [only] = paths;
       if (only !== undefined && paths.length === 1) {
         await publish(only, targetPath).catch(translate(target));
+        await pruneFolders(dirname(only), root);
         return;
       }
       const temporary = temporaryPath();
       await writeFile(temporary, readAll(paths, parts));
       await publish(temporary, targetPath);
-      for (const path of paths) await unlink(path).catch(ignore('ENOENT'));
+      for (const path of paths) {
+        await unlink(path).catch(ignore('ENOENT'));
+        await pruneFolders(dirname(path), root);
+      }
     },
 
     async ready() {
@@ -92,10 +102,22 @@ function filesystemStore(root: string): BlobStore {
   };
 }
 
+/** Other processes may be writing beside this one, so age decides, not the start. */
+async function removeAbandoned(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const found = await stat(join(folder, name)).catch(ignore('ENOENT'));
+    if (found !== undefined && Date.now() - found.mtimeMs > ABANDONED_MS) {
+      await unlink(join(folder, name)).catch(ignore('ENOENT'));
+    }
+  }
+}
+
 async function openForReading(path: string, key: string, range?: ByteRange): Promise<Readable> {
   const handle = await open(path, constants.O_RDONLY).catch(translate(key));
   try {
-    const { size } = await handle.stat();
+    const found = await handle.stat();
+    if (!found.isFile()) throw new StorageError('not-found', `no such object: ${key}`);
+    const { size } = found;
     if (range !== undefined && range.first >= size) {
       throw new StorageError('bad-range', `range starts at byte ${range.first} of ${size}: ${key}`);
     }
@@ -173,10 +195,10 @@ async function writeWhole(handle: FileHandle, batch: readonly Uint8Array[]): Pro
 /** Moves a finished file to its key, durably. */
 async function publish(from: string, to: string): Promise<void> {
   const folder = dirname(to);
-  // A concurrent delete may prune the folder between mkdir and rename; the second try makes it again.
+  // A concurrent delete may prune the folder before the rename, or a parent while mkdir -p runs: try again.
   for (let attempt = 0; ; attempt += 1) {
-    await makeFolder(folder);
     try {
+      await makeFolder(folder);
       await rename(from, to);
       break;
     } catch (error) {
@@ -221,6 +243,7 @@ async function pruneFolders(folder: string, root: string): Promise<void> {
 
 async function* walk(root: string, prefix: string): AsyncGenerator<string> {
   const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
+  if (folder !== '') checkKey(folder.slice(0, -1));
   yield* walkFolder(root, folder, prefix);
 }
 
@@ -230,9 +253,9 @@ async function* walkFolder(root: string, folder: string, prefix: string): AsyncG
   const names = (entries ?? []).map((entry) => folder + entry.name + (entry.isDirectory() ? '/' : ''));
   for (const name of names.sort(byBytes)) {
     if (name.startsWith(`${TEMPORARY}/`)) continue;
-    if (!name.startsWith(prefix) && !prefix.startsWith(name)) continue;
-    if (name.endsWith('/')) yield* walkFolder(root, name, prefix);
-    else yield name;
+    if (name.endsWith('/') && (name.startsWith(prefix) || prefix.startsWith(name)))
+      yield* walkFolder(root, name, prefix);
+    else if (name.startsWith(prefix)) yield name;
   }
 }
 
