@@ -36,8 +36,11 @@ export async function hasUsers(database: Sql): Promise<boolean> {
 
 /** The hash of a user's password; absent when there is no such user. Asked on every request. */
 export async function findPasswordHash(database: Sql, name: string): Promise<string | undefined> {
-  const row = await first<{ passwordHash: string }>(database, sql`
-    select password_hash as "passwordHash" from users where name = ${name}`);
+  const row = await first<{ passwordHash: string }>(
+    database,
+    sql`
+    select password_hash as "passwordHash" from users where name = ${name}`,
+  );
   return row?.passwordHash;
 }
 

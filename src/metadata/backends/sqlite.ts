@@ -1,10 +1,13 @@
-import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { Turnstile } from '#base/turnstile.ts';
 import { type SqliteOptions, sqliteOptions } from '../options.ts';
 import type { MetadataBackend, Query, Sql, SqlParameter, SqlValue } from '../sql.ts';
 
+// Longer than any transaction takes; who waits longer than that waits for a process that hangs.
+const BUSY_MS = 10_000;
 const MIGRATIONS = new URL('../migrations/', import.meta.url);
 
 /*
@@ -15,8 +18,12 @@ export const backend: MetadataBackend<SqliteOptions> = {
   options: sqliteOptions,
   async open({ path }) {
     mkdirSync(dirname(path), { recursive: true });
+    // Password hashes are in there; SQLite gives its other files the mode of this one.
+    closeSync(openSync(path, 'a', 0o600));
     const writer = openConnection(path);
     migrate(writer);
+    // From here on waiting for another process is done without standing still: see begin().
+    writer.pragma('busy_timeout = 0');
     const reader = openConnection(path);
     reader.pragma('query_only = on');
     return sqliteDatabase(reader, writer);
@@ -24,7 +31,7 @@ export const backend: MetadataBackend<SqliteOptions> = {
 };
 
 function openConnection(path: string): Database.Database {
-  const connection = new Database(path, { timeout: 10_000 });
+  const connection = new Database(path, { timeout: BUSY_MS });
   connection.pragma('journal_mode = wal');
   // FULL: a commit that was acknowledged survives a power cut (NORMAL may lose the last ones in WAL mode).
   connection.pragma('synchronous = full');
@@ -70,7 +77,7 @@ function sqliteDatabase(reader: Database.Database, writer: Database.Database): S
     all: async <Row>(query: Query) => read<Row>(query),
     transaction: (work) =>
       queue.run(async () => {
-        writer.exec('begin immediate');
+        await begin(writer);
         try {
           const result = await work(inside);
           writer.exec('commit');
@@ -86,6 +93,21 @@ function sqliteDatabase(reader: Database.Database, writer: Database.Database): S
         writer.close();
       }),
   };
+}
+
+/** Takes the write lock; while another process has it, this one goes on with everything else. */
+async function begin(writer: Database.Database): Promise<void> {
+  for (const deadline = Date.now() + BUSY_MS; ; ) {
+    try {
+      writer.exec('begin immediate');
+      return;
+    } catch (error) {
+      const busy = error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY');
+      if (!busy || Date.now() > deadline) throw error;
+    }
+    // Not all at the same moment again.
+    await setTimeout(1 + Math.random() * 10);
+  }
 }
 
 /** Runs queries on one connection, each text prepared once. Fixed texts are found by identity, without building them. */
