@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { configCommand } from './config.ts';
+import { gcCommand } from './gc.ts';
+import { serveCommand } from './serve.ts';
+import { userCommand } from './user.ts';
+import { verifyCommand } from './verify.ts';
+
+/** What a process says when it ends: 0 all went well, 1 it did not, 2 the command or the configuration is wrong. */
+export type ExitCode = 0 | 1 | 2;
+
+/**
+ * Carries out a command line, without node and script in front. Errors become one line on stderr; with
+ * `GATEHOUSE_DEBUG` set they keep their stack.
+ */
+export async function run(words: readonly string[]): Promise<ExitCode> {
+  const program = gatehouseCommand();
+  try {
+    await program.parseAsync(words, { from: 'user' });
+    return process.exitCode === 1 ? 1 : 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    process.stderr.write(`gatehouse: ${describe(error)}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+function gatehouseCommand(): Command {
+  const program = new Command('gatehouse')
+    .description('a private OCI registry with trust built in')
+    .version(version(), '--version', 'print the version')
+    .addCommand(serveCommand())
+    .addCommand(userCommand())
+    .addCommand(configCommand())
+    .addCommand(verifyCommand())
+    .addCommand(gcCommand())
+    .addHelpText('after', '\nExit codes: 0 all went well, 1 it did not, 2 the command or the configuration is wrong.')
+    .addHelpText('after', '\nExample:\n  gatehouse serve --config /etc/gatehouse.yaml');
+  throwAtTheEnd(program);
+  return program;
+}
+
+/** Has commander throw where it would end the process; subcommands do not inherit it. */
+function throwAtTheEnd(command: Command): void {
+  command.exitOverride().showHelpAfterError('(--help tells more)');
+  for (const child of command.commands) throwAtTheEnd(child);
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const manifest: unknown = JSON.parse(text);
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : '';
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return process.env['GATEHOUSE_DEBUG'] === undefined ? error.message : (error.stack ?? error.message);
+}
+
+function exitCodeOf(error: unknown): ExitCode {
+  // By name: the class of configuration errors is loaded only by commands that read one.
+  return error instanceof Error && ['UsageError', 'ConfigError'].includes(error.name) ? 2 : 1;
+}

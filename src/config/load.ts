@@ -1,0 +1,105 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { LineCounter, parseDocument } from 'yaml';
+import { ConfigError, type ConfigProblem, pathText, problemsOf, shown } from './problems.ts';
+import { type Config, configJsonSchema, configSchema } from './schema.ts';
+import { type Sources, substitute } from './substitute.ts';
+
+export { ConfigError, type ConfigProblem } from './problems.ts';
+
+/** The file that is read when none is named: the manual's first page, beside package.json. */
+export const standardConfigFile = fileURLToPath(new URL('../../registry.config.yaml', import.meta.url));
+
+/** What a configuration is made from. */
+export interface ConfigSource {
+  /** Path of the file; {@link standardConfigFile} when absent. */
+  readonly file?: string | undefined;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Reads a configuration file; what it leaves out has its default, and an empty file is all defaults.
+ *
+ * Relative paths resolve against the folder of the file. The result is frozen through and through.
+ *
+ * @throws {ConfigError} with every problem at once
+ */
+export async function loadConfig({ file, environment }: ConfigSource): Promise<Config> {
+  const path = resolve(file ?? standardConfigFile);
+  const text = await readText(path);
+  return parseConfig(text, { source: path, folder: dirname(path), environment });
+}
+
+/** Parses the text of a configuration file; see {@link loadConfig}. */
+export function parseConfig(text: string, { source, ...sources }: Sources & { source: string }): Config {
+  const substituted = substitute(parseYaml(text, source), sources);
+  const result = configSchema.safeParse(withoutNulls(substituted.value) ?? {}, { reportInput: true });
+  const schema = configJsonSchema();
+  const problems = [...substituted.problems];
+  for (const issue of result.error?.issues ?? []) {
+    const written = substituted.written.get(pathText(issue.path));
+    const hide = (words: string): string =>
+      written === undefined ? words : words.replaceAll(shown(issue.input), () => written);
+    problems.push(...problemsOf(issue, schema).map((one) => ({ ...one, problem: hide(one.problem) })));
+  }
+  if (result.data === undefined || problems.length > 0) throw new ConfigError(source, problems);
+  return deepFreeze(withAbsolutePaths(result.data, sources.folder));
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const missing = code === 'ENOENT';
+    const problem = missing ? 'there is no such file' : `cannot be read (${String(code)})`;
+    const remedy = missing
+      ? 'name another with --config, or create it: an empty file means all defaults'
+      : 'let this user read it';
+    throw new ConfigError('configuration', [{ path, problem, remedy }], { cause: error });
+  }
+}
+
+function parseYaml(text: string, source: string): unknown {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
+  // Warnings too: an unknown tag would otherwise silently become a string.
+  const faults = [...document.errors, ...document.warnings];
+  const slip = faults.findIndex(({ code }) => code !== 'DUPLICATE_KEY');
+  // Behind the first slip in the syntax everything looks wrong; what comes before it counts.
+  const problems = faults.slice(0, slip === -1 ? undefined : slip + 1).map((fault): ConfigProblem => {
+    const { line, col } = lines.linePos(fault.pos[0]);
+    const path = `line ${line}, column ${col}`;
+    if (fault.code === 'DUPLICATE_KEY')
+      return { path, problem: 'this key stands here twice', remedy: 'keep one of them' };
+    return { path, problem: fault.message, remedy: 'correct the YAML; text with { } : or # in it needs quotes' };
+  });
+  if (problems.length > 0) throw new ConfigError(source, problems);
+  return document.toJS({ maxAliasCount: 100 });
+}
+
+/** A key with nothing after it, as when all below it is commented out, is a key left out. */
+function withoutNulls(value: unknown): unknown {
+  if (value === null) return undefined;
+  if (Array.isArray(value)) return value;
+  if (typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withoutNulls(item)]));
+}
+
+function withAbsolutePaths(config: Config, folder: string): Config {
+  const { storage, metadata } = config;
+  return {
+    ...config,
+    storage: { ...storage, filesystem: { ...storage.filesystem, root: resolve(folder, storage.filesystem.root) } },
+    metadata: { ...metadata, sqlite: { ...metadata.sqlite, path: resolve(folder, metadata.sqlite.path) } },
+  };
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    for (const item of Object.values(value)) deepFreeze(item);
+    Object.freeze(value);
+  }
+  return value;
+}
