@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { Turnstile } from '#base/turnstile.ts';
+
+test('lets no more in than it has places, in the order they asked', async () => {
+  const turnstile = new Turnstile(2);
+  const started: number[] = [];
+  const gates = Array.from({ length: 5 }, () => Promise.withResolvers<void>());
+  const runs = gates.map((gate, index) =>
+    turnstile.run(async () => {
+      started.push(index);
+      await gate.promise;
+      return index;
+    }),
+  );
+  await settle();
+  expect(started).toEqual([0, 1]);
+  gates[1]?.resolve();
+  await settle();
+  expect(started).toEqual([0, 1, 2]);
+  for (const gate of gates) gate.resolve();
+  expect(await Promise.all(runs)).toEqual([0, 1, 2, 3, 4]);
+});
+
+test('takes the next in when someone fails', async () => {
+  const turnstile = new Turnstile(1);
+  const failing = turnstile.run(() => Promise.reject(new Error('no')));
+  const next = turnstile.run(() => Promise.resolve('in'));
+  await expect(failing).rejects.toThrow('no');
+  expect(await next).toBe('in');
+  expect(await turnstile.run(() => Promise.resolve('again'))).toBe('again');
+});
+
+/** Lets everything run that waits for nothing but its turn. */
+async function settle(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
