@@ -25,7 +25,7 @@ const TABLE: Record<string, Row> = {
   retention: { rooms: ['storage', 'base', 'oci', 'metadata', 'registry'], packages: ['zod'] },
   http: {
     rooms: ['storage', 'base', 'oci', 'observe', 'metadata', 'registry', 'access', 'retention'],
-    packages: ['koa', '@koa/router', 'range-parser', 'zod'],
+    packages: ['koa', '@koa/router', 'zod'],
   },
   config: {
     rooms: ['storage', 'base', 'observe', 'metadata', 'jobs', 'registry', 'access', 'retention', 'http'],
