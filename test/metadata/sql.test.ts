@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openMetadata } from '#metadata/open.ts';
 import { type Sql, sql } from '#metadata/sql.ts';
@@ -114,6 +115,9 @@ describe.each(backends)('%s', (backend) => {
       expect(await names(other, 'shared-')).toEqual([]);
       expect(await names(inside, 'shared-')).toEqual(['shared-a']);
     });
+    expect(await names(database, 'shared-')).toEqual(['shared-a']);
+    // Nothing reaches another process before its next turn.
+    await setImmediate();
     expect(await names(other, 'shared-')).toEqual(['shared-a']);
   });
 

@@ -65,6 +65,7 @@ function migrate(connection: Database.Database): void {
 
 function sqliteDatabase(reader: Database.Database, writer: Database.Database): Sql {
   const read = statements(reader);
+  const snapshot = snapshotOf(reader);
   const write = statements(writer);
   const queue = new Turnstile(1);
   const inside: Sql = {
@@ -74,13 +75,18 @@ function sqliteDatabase(reader: Database.Database, writer: Database.Database): S
   };
 
   return {
-    all: async <Row>(query: Query) => read<Row>(query),
+    async all<Row>(query: Query) {
+      snapshot.begin();
+      return read<Row>(query);
+    },
     transaction: (work) =>
       queue.run(async () => {
         await begin(writer);
         try {
           const result = await work(inside);
           writer.exec('commit');
+          // Whoever waited for this commit must see it.
+          snapshot.end();
           return result;
         } catch (error) {
           if (writer.inTransaction) writer.exec('rollback');
@@ -89,9 +95,30 @@ function sqliteDatabase(reader: Database.Database, writer: Database.Database): S
       }),
     close: () =>
       queue.run(async () => {
+        snapshot.end();
         reader.close();
         writer.close();
       }),
+  };
+}
+
+/**
+ * Lets the reads of one turn of the event loop share a read transaction. Locking the file for each would cost more than
+ * reading it. The snapshot ends with the turn: nothing that another process tells us can arrive in between.
+ */
+function snapshotOf(reader: Database.Database): { begin(): void; end(): void } {
+  const begin = reader.prepare('begin');
+  const commit = reader.prepare('commit');
+  const end = (): void => {
+    if (reader.inTransaction) commit.run();
+  };
+  return {
+    begin() {
+      if (reader.inTransaction) return;
+      begin.run();
+      setImmediate(end);
+    },
+    end,
   };
 }
 
