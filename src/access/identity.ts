@@ -1,8 +1,7 @@
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Sql } from '#metadata/sql.ts';
 import { findPasswordHash } from '#metadata/users.ts';
-import { MAX_TEXT_LENGTH, openKeyedHash } from './keyed-hash.ts';
 import { impossibleHash, verifyPassword } from './password.ts';
 
 /** Who acts. */
@@ -23,6 +22,8 @@ interface Verified {
   readonly passwordHash: string;
 }
 
+// The longest name and password there can be, four bytes a character, are shorter than that in base64.
+const HEADER_MAX_LENGTH = 8192;
 // A client sends the same header thousands of times; a derivation of a quarter second for each would be all we did.
 const CACHED_HEADERS = 10_000;
 const CACHED_MS = 60_000;
@@ -30,13 +31,15 @@ const CACHED_MS = 60_000;
 /**
  * Opens the door.
  *
- * Deriving a key is slow by design, so headers found right are remembered for a minute under a keyed hash of the whole
- * header. What is remembered is never believed alone: each request reads the user's row, and a hash that is no longer
+ * Deriving a key is slow by design, so headers found right are remembered for a minute under a hash of the whole header and
+ * a secret. What is remembered is never believed alone: each request reads the user's row, and a hash that is no longer
  * the one the header was checked against sends it back to be checked again. So a new password or a removed user counts
  * from the next request on, on every process.
  */
 export function openAuthenticator({ metadata }: { metadata: Sql }): Authenticator {
-  const keyOf = openKeyedHash(randomBytes(32));
+  // One hash under a secret of this process; an HMAC object for each request would cost six times as much.
+  const secret = randomBytes(32).toString('base64');
+  const keyOf = (header: string): string => hash('sha256', secret + header, 'base64');
   const verified = new LRUCache<string, Verified>({ max: CACHED_HEADERS, ttl: CACHED_MS });
   const underway = new Map<string, Promise<Verified | undefined>>();
   const nobody = impossibleHash();
@@ -65,8 +68,7 @@ export function openAuthenticator({ metadata }: { metadata: Sql }): Authenticato
   };
 
   return async (header) => {
-    // The longest name and password there can be, four bytes a character, are shorter than that in base64.
-    if (header === undefined || header.length > MAX_TEXT_LENGTH) return undefined;
+    if (header === undefined || header.length > HEADER_MAX_LENGTH) return undefined;
     const key = keyOf(header);
     const known = verified.get(key);
     if (known !== undefined && (await isCurrent(metadata, known))) return known.actor;

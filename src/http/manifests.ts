@@ -26,8 +26,8 @@ export function manifestHandlers({ manifests }: Registry, urls: Urls, maxBytes: 
       }
       exchange.status = 200;
       exchange.set('Content-Type', manifest.mediaType);
-      if (exchange.method === 'GET') exchange.body = await manifests.read(manifest);
-      else exchange.length = manifest.sizeBytes;
+      exchange.length = manifest.sizeBytes;
+      if (exchange.method === 'GET') send(exchange, await manifests.read(manifest));
     },
 
     async put(exchange) {
@@ -58,6 +58,15 @@ export function manifestHandlers({ manifests }: Registry, urls: Urls, maxBytes: 
       exchange.length = 0;
     },
   };
+}
+
+/**
+ * Sends a small body in one piece with its headers. Latin-1 carries every byte as it is, and Node joins a string to the
+ * headers where it would hand a buffer to the kernel separately: a sixth of what this answer costs.
+ */
+function send(exchange: Exchange, bytes: Buffer): void {
+  exchange.respond = false;
+  exchange.res.end(bytes.toString('latin1'), 'latin1');
 }
 
 /** What cannot be a tag cannot be there: to a reader that is 404, not a mistake of form. Distribution Spec, end-3. */

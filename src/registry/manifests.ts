@@ -54,7 +54,7 @@ export interface Manifests {
   /** @throws {RegistryError} MANIFEST_UNKNOWN. Distribution Spec v1.1.1, end-3. */
   find(repository: string, reference: Reference): Promise<ManifestRow>;
   /** The bytes exactly as they were pushed. */
-  read(manifest: ManifestRow): Promise<Uint8Array>;
+  read(manifest: ManifestRow): Promise<Buffer>;
   /**
    * Takes a manifest, and points tags at it, in one transaction. Distribution Spec v1.1.1, end-7.
    *
@@ -75,7 +75,7 @@ export interface Manifests {
 export function openManifests(context: Context): Manifests {
   const { metadata, store } = context;
   // A digest never changes its bytes: nothing here can be stale, and whether it may be seen is asked each time.
-  const cache = new LRUCache<Digest, Uint8Array>({
+  const cache = new LRUCache<Digest, Buffer>({
     maxSize: CACHE_BYTES,
     maxEntrySize: CACHE_ENTRY_BYTES,
     sizeCalculation: (bytes) => bytes.byteLength + 1,

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { AccessError } from '#access/errors.ts';
 import { verifyPassword } from '#access/password.ts';
 import { openUsers } from '#access/users.ts';
-import { findPasswordHash } from '#metadata/users.ts';
+import { createUser, findPasswordHash } from '#metadata/users.ts';
 import { temporaryMetadata } from './metadata.ts';
 
 const PASSWORD = 'correct horse battery staple';
@@ -93,6 +93,17 @@ test('makes no admin beside other users, nor one with a bad password', async () 
   expect(await reasonOf(users.ensureAdmin(''))).toBe('password-invalid');
   await users.create('alice', PASSWORD);
   expect(await users.ensureAdmin(undefined)).toBeUndefined();
+  expect((await users.list()).map(({ name }) => name)).toEqual(['alice']);
+});
+
+test('makes no admin when another node creates a user meanwhile', async () => {
+  await using database = await temporaryMetadata();
+  const users = openUsers({ metadata: database.metadata, clock: () => 1000 });
+  // It has seen that there is no user, and hashes for a while.
+  const ensuring = users.ensureAdmin(undefined);
+  await new Promise((resolve) => setImmediate(resolve));
+  await database.metadata.transaction((inside) => createUser(inside, { name: 'alice', passwordHash: 'x' }, 1000));
+  expect(await ensuring).toBeUndefined();
   expect((await users.list()).map(({ name }) => name)).toEqual(['alice']);
 });
 
