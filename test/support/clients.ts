@@ -103,7 +103,7 @@ export async function aWorkstation(): Promise<Workstation> {
   }
   await writeFile(join(folder, '.config/containers/policy.json'), '{"default":[{"type":"insecureAcceptAnything"}]}');
   const start = (program: string, args: readonly string[], options?: RunOptions): Running =>
-    launch([...inOwnStore(program, folder), program, ...globalArguments(program, folder), ...args], {
+    launch([...wrapperOf(program, folder), program, ...globalArguments(program, folder), ...args], {
       ...options,
       environment: environmentOf(folder),
     });
@@ -211,10 +211,12 @@ function globalArguments(program: string, folder: string): string[] {
 }
 
 /**
- * Root's podman, skopeo and buildah remember which blob lies in which repository under /var/lib/containers, and no
- * option moves that: they get a mount namespace in which the workstation's folder lies there.
+ * What a client is started through. Root's podman, skopeo and buildah remember which blob lies in which repository under
+ * /var/lib/containers, and no option moves that: they get a mount namespace in which the workstation's folder lies there.
+ * A docker engine mounts things too, and has to end with its tests, however those end.
  */
-function inOwnStore(program: string, folder: string): string[] {
+function wrapperOf(program: string, folder: string): string[] {
+  if (program === 'dockerd') return ['unshare', '--mount', 'setpriv', '--pdeathsig', 'TERM'];
   if (!isRoot || !['podman', 'skopeo', 'buildah'].includes(program)) return [];
   const script = `mkdir -p ${SYSTEM_STORE} && mount --bind "$0" ${SYSTEM_STORE} && exec "$@"`;
   return ['unshare', '--mount', 'sh', '-c', script, join(folder, 'system-store')];

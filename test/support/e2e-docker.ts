@@ -9,9 +9,12 @@ export async function withDocker(here: Workstation): Promise<Workstation> {
     'dockerd',
     [
       ...Object.entries(places).flatMap(([option, name]) => [option, join(here.folder, `docker-${name}`)]),
-      ...['--host', `unix://${join(here.folder, 'docker.sock')}`],
+      `--host=unix://${join(here.folder, 'docker.sock')}`,
       // No network and no layers of the kernel: images only come and go here, nothing runs.
-      ...['--bridge=none', '--iptables=false', '--ip-masq=false', '--storage-driver=vfs'],
+      '--bridge=none',
+      '--iptables=false',
+      '--ip-masq=false',
+      '--storage-driver=vfs',
     ],
     { limitSeconds: 900 },
   );

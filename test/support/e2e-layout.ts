@@ -28,7 +28,7 @@ export interface Layout {
   readonly config: Descriptor;
   readonly layers: readonly Descriptor[];
   readonly files: readonly LayerFile[];
-  remove(): Promise<void>;
+  readonly remove: () => Promise<void>;
 }
 
 const CONFIG = 'application/vnd.oci.image.config.v1+json';

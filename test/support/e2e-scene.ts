@@ -20,7 +20,7 @@ export interface Scene {
   aUserOf(programs: string | readonly string[], host?: string): Promise<Workstation>;
   aLayout(options?: { layers?: readonly number[] }): Promise<Layout>;
   /** To be removed with the rest. */
-  keep<T extends { remove(): Promise<void> }>(thing: T): T;
+  readonly keep: <T extends { remove(): Promise<void> }>(thing: T) => T;
   watch(): Promise<() => Promise<Traffic>>;
 }
 
