@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import type { ZodType } from 'zod';
 
 /** First and last byte of a range, both included, counted from zero. */
@@ -29,6 +29,12 @@ export interface BlobStore {
    * @throws {StorageError} `not-found`, or `bad-range` when the range starts past the end
    */
   read(key: string, range?: ByteRange): Promise<Readable>;
+  /**
+   * Writes an object, or a range of it, into a stream, and leaves the stream open. Resolves when the last byte was taken.
+   *
+   * @throws {StorageError} as {@link read}, before the first byte; whatever the stream fails with passes through
+   */
+  readInto(key: string, target: Writable, range?: ByteRange): Promise<void>;
   /**
    * All or nothing, and durable once it resolves: a body that fails half-way leaves no object and keeps the old one.
    *

@@ -79,11 +79,13 @@ function answerError(exchange: Exchange, error: unknown, log: Log): void {
     exchange.res.destroy();
     return;
   }
+  // What was said of the content that could not be sent does not hold for the error.
+  for (const name of ['ETag', 'Docker-Content-Digest', 'Accept-Ranges', 'Content-Length']) exchange.remove(name);
+  exchange.respond = true;
   exchange.status = status;
   if (status === 503) exchange.set('Retry-After', RETRY_AFTER_SECONDS);
   exchange.set('X-Request-Id', requestId);
   exchange.type = 'application/json';
-  exchange.remove('Content-Length');
   exchange.body = body;
 }
 

@@ -1,14 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { parseDigest } from '#oci/digest.ts';
 import { RegistryError } from '#oci/errors.ts';
 import { parseName } from '#oci/name.ts';
-import type { Blob, Blobs } from '#registry/blobs.ts';
+import type { Blob } from '#registry/blobs.ts';
 import type { Registry } from '#registry/open.ts';
 import type { ByteRange } from '#storage/driver.ts';
 import { etagOf, isHeldByClient } from './conditions.ts';
-import type { Exchange, Handler } from './exchange.ts';
+import { type Exchange, type Handler, answerEmpty } from './exchange.ts';
 import { parseRange } from './range.ts';
 
 /** end-2 and end-10. */
@@ -34,18 +32,19 @@ export function blobHandlers({ blobs }: Registry): BlobHandlers {
       exchange.set('X-Content-Type-Options', 'nosniff');
       // RFC 9110, section 14.2: a range means something to GET alone.
       const ranges = exchange.method === 'GET' ? rangesOf(exchange, blob) : undefined;
-      const body = answer(exchange, blob, ranges, blobs);
+      const pieces = announce(exchange, blob, ranges);
       if (exchange.method === 'HEAD') return;
-      const stream = await body();
-      // From here on an error can only cut the connection: the client sees that bytes are missing.
       exchange.respond = false;
-      await pipeline(stream, res);
+      for (const piece of pieces) {
+        if (typeof piece === 'string') res.write(piece, 'latin1');
+        else await blobs.send(blob, res, piece);
+      }
+      res.end();
     },
 
     async remove(exchange) {
       await blobs.remove(parseName(exchange.params.name), parseDigest(exchange.params.digest));
-      exchange.status = 202;
-      exchange.length = 0;
+      answerEmpty(exchange, 202);
     },
   };
 }
@@ -68,51 +67,43 @@ function rangesOf(exchange: Exchange, blob: Blob): readonly ByteRange[] | undefi
   });
 }
 
-/** Sets status and headers, and says how to get the bytes that go with them. */
-function answer(
-  exchange: Exchange,
-  blob: Blob,
-  ranges: readonly ByteRange[] | undefined,
-  blobs: Blobs,
-): () => Promise<Readable> {
+/** What a body is made of: text of ours, or bytes of the blob. */
+type Piece = string | ByteRange;
+
+/** Sets status and headers, and says what goes into the body. */
+function announce(exchange: Exchange, blob: Blob, ranges: readonly ByteRange[] | undefined): readonly Piece[] {
   const [only] = ranges ?? [];
   if (ranges === undefined || only === undefined) {
     exchange.length = blob.sizeBytes;
-    return () => blobs.read(blob);
+    return blob.sizeBytes === 0 ? [] : [{ first: 0, last: blob.sizeBytes - 1 }];
   }
   exchange.status = 206;
-  if (ranges.length === 1) {
-    exchange.set('Content-Range', `bytes ${only.first}-${only.last}/${blob.sizeBytes}`);
-    exchange.length = only.last - only.first + 1;
-    return () => blobs.read(blob, only);
-  }
-  return multipart(exchange, blob, ranges, blobs);
+  if (ranges.length > 1) return announceSeveral(exchange, blob, ranges);
+  exchange.set('Content-Range', contentRange(only, blob));
+  exchange.length = lengthOf(only);
+  return ranges;
 }
 
 /** Several ranges in one body. RFC 9110, section 14.6. */
-function multipart(
-  exchange: Exchange,
-  blob: Blob,
-  ranges: readonly ByteRange[],
-  blobs: Blobs,
-): () => Promise<Readable> {
+function announceSeveral(exchange: Exchange, blob: Blob, ranges: readonly ByteRange[]): readonly Piece[] {
   const boundary = randomUUID();
-  const parts = ranges.map((range) => ({
+  const pieces = ranges.flatMap((range): Piece[] => [
+    `\r\n--${boundary}\r\nContent-Type: application/octet-stream\r\nContent-Range: ${contentRange(range, blob)}\r\n\r\n`,
     range,
-    head: `\r\n--${boundary}\r\nContent-Type: application/octet-stream\r\nContent-Range: bytes ${range.first}-${range.last}/${blob.sizeBytes}\r\n\r\n`,
-  }));
-  const tail = `\r\n--${boundary}--\r\n`;
+  ]);
+  pieces.push(`\r\n--${boundary}--\r\n`);
   exchange.set('Content-Type', `multipart/byteranges; boundary=${boundary}`);
-  exchange.length = parts.reduce(
-    (sum, { range, head }) => sum + head.length + range.last - range.first + 1,
-    tail.length,
+  exchange.length = pieces.reduce(
+    (sum, piece) => sum + (typeof piece === 'string' ? piece.length : lengthOf(piece)),
+    0,
   );
-  async function* body(): AsyncGenerator<Uint8Array | string> {
-    for (const { range, head } of parts) {
-      yield head;
-      yield* await blobs.read(blob, range);
-    }
-    yield tail;
-  }
-  return async () => Readable.from(body(), { objectMode: false });
+  return pieces;
+}
+
+function contentRange({ first, last }: ByteRange, blob: Blob): string {
+  return `bytes ${first}-${last}/${blob.sizeBytes}`;
+}
+
+function lengthOf({ first, last }: ByteRange): number {
+  return last - first + 1;
 }

@@ -27,3 +27,9 @@ export function parameters(exchange: Pick<Context, 'query'>, name: string): stri
   if (value === undefined) return [];
   return Array.isArray(value) ? value : [value];
 }
+
+/** Answers with a status and no body. Koa would otherwise write the status out in words. */
+export function answerEmpty(exchange: Exchange, status: 201 | 202 | 204): void {
+  exchange.body = null;
+  exchange.status = status;
+}

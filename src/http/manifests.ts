@@ -4,7 +4,7 @@ import { type Reference, parseReference } from '#oci/reference.ts';
 import type { Registry } from '#registry/open.ts';
 import { readSmallBody } from './body.ts';
 import { etagOf, isHeldByClient, preconditionOf } from './conditions.ts';
-import { type Exchange, type Handler, parameters } from './exchange.ts';
+import { type Exchange, type Handler, answerEmpty, parameters } from './exchange.ts';
 import type { Urls } from './urls.ts';
 
 /** end-3, end-7 and end-9. */
@@ -43,19 +43,17 @@ export function manifestHandlers({ manifests }: Registry, urls: Urls, maxBytes: 
         by: exchange.state.actor?.name ?? '',
         precondition: preconditionOf(exchange.req),
       });
-      exchange.status = 201;
+      answerEmpty(exchange, 201);
       exchange.set('Location', urls.manifest(repository, pushed.digest));
       exchange.set('Docker-Content-Digest', pushed.digest);
       exchange.set('ETag', etagOf(pushed.digest));
       if (pushed.subject !== undefined) exchange.set('OCI-Subject', pushed.subject);
       if (tags.length > 0) exchange.set('OCI-Tag', tags.join(', '));
-      exchange.length = 0;
     },
 
     async remove(exchange) {
       await manifests.remove(parseName(exchange.params.name), existing(exchange.params.reference));
-      exchange.status = 202;
-      exchange.length = 0;
+      answerEmpty(exchange, 202);
     },
   };
 }

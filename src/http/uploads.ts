@@ -4,7 +4,7 @@ import { parseName } from '#oci/name.ts';
 import type { Registry } from '#registry/open.ts';
 import type { Stretch, Upload } from '#registry/uploads.ts';
 import { bodyOf, contentRange, hasBody } from './body.ts';
-import { type Exchange, type Handler, parameter } from './exchange.ts';
+import { type Exchange, type Handler, answerEmpty, parameter } from './exchange.ts';
 import type { Urls } from './urls.ts';
 
 /** end-4, end-5, end-6, end-11, end-13 and end-14. */
@@ -18,17 +18,15 @@ export interface UploadHandlers {
 
 export function uploadHandlers({ blobs, uploads }: Registry, urls: Urls): UploadHandlers {
   const created = (exchange: Exchange, repository: string, digest: Digest): void => {
-    exchange.status = 201;
+    answerEmpty(exchange, 201);
     exchange.set('Location', urls.blob(repository, digest));
     exchange.set('Docker-Content-Digest', digest);
-    exchange.length = 0;
   };
   const underWay = (exchange: Exchange, upload: Upload, status: 202 | 204): void => {
-    exchange.status = status;
+    answerEmpty(exchange, status);
     exchange.set('Location', urls.upload(upload.repository, upload.id));
     exchange.set('Docker-Upload-UUID', upload.id);
     exchange.set('Range', rangeOf(upload.sizeBytes));
-    if (status === 202) exchange.length = 0;
   };
   /** Adds to a 416 what a client needs to go on: where the upload stands. */
   const withPosition = async <T>(exchange: Exchange, work: Promise<T>): Promise<T> => {
@@ -88,7 +86,7 @@ export function uploadHandlers({ blobs, uploads }: Registry, urls: Urls): Upload
 
     async cancel(exchange) {
       await uploads.cancel(parseName(exchange.params.name), exchange.params.id);
-      exchange.status = 204;
+      answerEmpty(exchange, 204);
     },
   };
 }

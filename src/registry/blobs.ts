@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { findBlobSize, findBytes, linkBlob, repositoriesWithBlob, unlinkBlob } from '#metadata/blobs.ts';
 import { manifestsNaming } from '#metadata/manifests.ts';
 import { ensureRepository } from '#metadata/repositories.ts';
@@ -16,8 +16,8 @@ export interface Blob {
 export interface Blobs {
   /** @throws {RegistryError} BLOB_UNKNOWN: not in this repository, whoever else may have it */
   find(repository: string, digest: Digest): Promise<Blob>;
-  /** Of a blob that was found. The stream is the caller's to end or destroy. */
-  read(blob: Blob, range?: ByteRange): Promise<Readable>;
+  /** Writes a blob that was found, or a range of it, into a stream, and leaves the stream open. */
+  send(blob: Blob, target: Writable, range?: ByteRange): Promise<void>;
   /**
    * Lets `repository` read a blob that `from` holds, or any repository when `from` is undefined. Returns false when
    * there is none. Distribution Spec v1.1.1, end-11.
@@ -42,10 +42,10 @@ export function openBlobs(context: Context): Blobs {
       return { digest, sizeBytes };
     },
 
-    async read({ digest }, range) {
+    async send({ digest }, target, range) {
       const bytes = await findBytes(metadata, digest);
       if (bytes === undefined) throw unknownBlob(digest);
-      return await store.read(bytes.location, range);
+      await store.readInto(bytes.location, target, range);
     },
 
     mount: (repository, digest, from) =>

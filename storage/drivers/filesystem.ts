@@ -25,10 +25,13 @@ import {
   checkKey,
 } from '../driver.ts';
 import { type FilesystemOptions, filesystemOptions } from '../options.ts';
+import { copyInto } from '../pump.ts';
 
 // Large enough that a gigabyte costs few trips to the thread pool, small enough for hundreds of transfers at once.
 const READ_CHUNK_BYTES = 256 * 1024;
-const WRITE_BATCH_BYTES = 512 * 1024;
+const WRITE_BATCH_BYTES = 256 * 1024;
+// How much may be on its way to the disk before it is asked to hurry: the last fsync then finds little left to do.
+const SYNC_EVERY_BYTES = 16 * 1024 * 1024;
 const TEMPORARY = '.tmp';
 // No body stands still for so long: what has not grown since belongs to a process that died.
 const ABANDONED_MS = 60 * 60 * 1000;
@@ -53,6 +56,15 @@ function filesystemStore(root: string): BlobStore {
   return {
     async read(key, range) {
       return await openForReading(pathOf(key), key, range);
+    },
+
+    async readInto(key, target, range) {
+      const { handle, first, end } = await openRange(pathOf(key), key, range);
+      try {
+        await copyInto(target, handle, { first, end });
+      } finally {
+        await handle.close();
+      }
     },
 
     async write(key, body) {
@@ -113,16 +125,28 @@ async function removeAbandoned(folder: string): Promise<void> {
 }
 
 async function openForReading(path: string, key: string, range?: ByteRange): Promise<Readable> {
+  const { handle, first, end } = await openRange(path, key, range);
+  // A stream cannot be told to read nothing.
+  const bounds = end === 0 ? {} : { start: first, end: end - 1 };
+  return createReadStream('', { fd: handle, highWaterMark: READ_CHUNK_BYTES, ...bounds });
+}
+
+/** Opens a file and says which of its bytes are meant: from `first` up to, not including, `end`. */
+async function openRange(
+  path: string,
+  key: string,
+  range: ByteRange | undefined,
+): Promise<{ handle: FileHandle; first: number; end: number }> {
   const handle = await open(path, constants.O_RDONLY).catch(translate(key));
   try {
     const found = await handle.stat();
     if (!found.isFile()) throw new StorageError('not-found', `no such object: ${key}`);
     const { size } = found;
-    if (range !== undefined && range.first >= size) {
+    if (range === undefined) return { handle, first: 0, end: size };
+    if (range.first >= size) {
       throw new StorageError('bad-range', `range starts at byte ${range.first} of ${size}: ${key}`);
     }
-    const bounds = range === undefined ? {} : { start: range.first, end: range.last };
-    return createReadStream('', { fd: handle, highWaterMark: READ_CHUNK_BYTES, ...bounds });
+    return { handle, first: range.first, end: Math.min(range.last + 1, size) };
   } catch (error) {
     await handle.close();
     throw error;
@@ -156,12 +180,17 @@ async function pour(body: Body, handle: FileHandle): Promise<number> {
   let sizeBytes = 0;
   let batch: Uint8Array[] = [];
   let batchBytes = 0;
+  let syncedBytes = 0;
   let writing: Promise<unknown> = Promise.resolve();
+  let syncing: Promise<unknown> = Promise.resolve();
   const flush = async (): Promise<void> => {
     await writing;
-    writing = writeWhole(handle, batch);
-    // A failure is reported by the next `await writing`; without a handler it would count as unhandled until then.
-    writing.catch(() => undefined);
+    if (sizeBytes - syncedBytes >= SYNC_EVERY_BYTES) {
+      await syncing;
+      syncedBytes = sizeBytes;
+      syncing = inBackground(handle.datasync());
+    }
+    writing = inBackground(writeWhole(handle, batch));
     batch = [];
     batchBytes = 0;
   };
@@ -174,9 +203,15 @@ async function pour(body: Body, handle: FileHandle): Promise<number> {
     }
     if (batchBytes > 0) await flush();
   } finally {
-    await writing;
+    await Promise.all([writing, syncing]);
   }
   return sizeBytes;
+}
+
+/** A failure is met by whoever awaits the promise next; without a handler it would count as unhandled until then. */
+function inBackground<T>(work: Promise<T>): Promise<T> {
+  work.catch(() => undefined);
+  return work;
 }
 
 /** A short write is how a disk that fills up announces itself: going on meets the error itself. */

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openMetadata } from '#metadata/open.ts';
-import type { Sql } from '#metadata/sql.ts';
+import type { Query, Sql } from '#metadata/sql.ts';
 
 /** A database of its own, gone when disposed. */
 export interface TemporaryMetadata extends AsyncDisposable {
@@ -22,5 +22,20 @@ export async function temporaryMetadata(): Promise<TemporaryMetadata> {
       await metadata.close();
       await rm(folder, { recursive: true });
     },
+  };
+}
+
+/** The same database, seen from outside: `onRead` is told the number of each read once its rows are there. */
+export function watchedReads(metadata: Sql, onRead: (count: number) => Promise<void> | void): Sql {
+  let count = 0;
+  return {
+    all: async <Row>(query: Query) => {
+      const rows = await metadata.all<Row>(query);
+      count += 1;
+      await onRead(count);
+      return rows;
+    },
+    transaction: (work) => metadata.transaction(work),
+    close: () => metadata.close(),
   };
 }

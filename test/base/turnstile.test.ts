@@ -17,8 +17,16 @@ test('lets no more in than it has places, in the order they asked', async () => 
   gates[1]?.resolve();
   await settle();
   expect(started).toEqual([0, 1, 2]);
+  // The place was handed on, not freed: whoever comes now waits behind the others.
+  const latecomer = turnstile.run(async () => {
+    started.push(5);
+  });
+  await settle();
+  expect(started).toEqual([0, 1, 2]);
   for (const gate of gates) gate.resolve();
   expect(await Promise.all(runs)).toEqual([0, 1, 2, 3, 4]);
+  await latecomer;
+  expect(started).toEqual([0, 1, 2, 3, 4, 5]);
 });
 
 test('takes the next in when someone fails', async () => {

@@ -28,6 +28,7 @@ describe('an upload', () => {
     const answer = await send('POST', '/v2/u/start/blobs/uploads/');
     expect(answer.status).toBe(202);
     expect(answer.headers.range).toBe('0-0');
+    expect([answer.headers['content-length'], answer.text]).toEqual(['0', '']);
     expect(answer.headers.location).toBe(`/v2/u/start/blobs/uploads/${String(answer.headers['docker-upload-uuid'])}`);
   });
 
