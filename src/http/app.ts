@@ -8,6 +8,7 @@ import { RegistryError } from '#oci/errors.ts';
 import { CLIENT_GONE, RETRY_AFTER_SECONDS, wire, wireError } from './errors.ts';
 import type { Exchange, State } from './exchange.ts';
 import { isLoopback } from './loopback.ts';
+import { isPattern, matchPattern } from './patterns.ts';
 import { type Entry, type Route, type RouteSurroundings, routes } from './routes.ts';
 
 /** 16 KiB: room for a hundred tag parameters; the parser's own limit on all headers stands behind it. */
@@ -21,14 +22,17 @@ export interface HttpSurroundings extends RouteSurroundings {
 /** Everything between a request and the registry: limits, identity, routes, errors, the log. */
 export function httpListener(surroundings: HttpSurroundings): RequestListener {
   const app = new Koa<State>();
+  const table = routes(surroundings);
+  const answer = answering(surroundings);
   // Nothing reaches Koa's own reporting but a connection cut in the middle of a body.
   app.silent = true;
   app.use(observing(surroundings));
   app.use(admitting(surroundings));
-  app.use(routing(surroundings).routes());
+  app.use(patterns(table, answer));
+  app.use(fixedPaths(table, answer).routes());
   app.use(refusing);
-  const answer = app.callback();
-  return (request, response) => void answer(request, response);
+  const listener = app.callback();
+  return (request, response) => void listener(request, response);
 }
 
 /** Names the request, answers what was thrown, and writes the line in the log. */
@@ -126,41 +130,41 @@ async function requireUser(exchange: Exchange, authenticate: Authenticator): Pro
   exchange.state.actor = actor;
 }
 
-function routing(surroundings: HttpSurroundings): Router<State> {
+type Answer = (route: Route, exchange: Exchange) => Promise<void>;
+
+function answering(surroundings: HttpSurroundings): Answer {
+  return async (route, exchange) => {
+    exchange.state.route = route.name;
+    await requireEntry(route, exchange, surroundings);
+    await route.handler(exchange);
+  };
+}
+
+/** Routes with a repository's name in their path. */
+function patterns(table: readonly Route[], answer: Answer): Koa.Middleware<State> {
+  const routesByPattern = table.filter(isPattern);
+  return async (exchange, next) => {
+    const match = matchPattern(routesByPattern, exchange.method, exchange.path);
+    if (match.route === undefined) {
+      exchange.state.allowed = match.allowed;
+      await next();
+      return;
+    }
+    exchange.params = match.params;
+    await answer(match.route, exchange);
+  };
+}
+
+/** Routes whose path is one fixed text. */
+function fixedPaths(table: readonly Route[], answer: Answer): Router<State> {
   const router = new Router<State>();
-  for (const route of routes(surroundings)) {
-    const parameterNames = groupNames(route.path);
-    const answer: Koa.Middleware<State> = async (exchange) => {
-      exchange.state.route = route.name;
-      exchange.params = namedParameters(parameterNames, exchange.captures);
-      await requireEntry(route, exchange, surroundings);
-      await route.handler(exchange);
-    };
-    router.register(route.path, route.method === 'GET' ? ['HEAD', 'GET'] : [route.method], answer, {
-      pathAsRegExp: route.path instanceof RegExp,
-    });
+  for (const route of table) {
+    if (typeof route.path !== 'string') continue;
+    router.register(route.path, route.method === 'GET' ? ['HEAD', 'GET'] : [route.method], (exchange) =>
+      answer(route, exchange),
+    );
   }
   return router;
-}
-
-/** The names of a pattern's groups, in the order of its captures; the router itself does not look at them. */
-function groupNames(path: string | RegExp): string[] {
-  return typeof path === 'string' ? [] : [...path.source.matchAll(/\(\?<(\w+)>/g)].map((match) => match[1] ?? '');
-}
-
-function namedParameters(names: readonly string[], captures: readonly string[] = []): Record<string, string> {
-  const entries = names.map((name, index) => [name, decoded(captures[index] ?? '')] as const);
-  return Object.fromEntries(entries);
-}
-
-/** Clients may escape the colon of a digest. What is escaped wrongly stays as it is, and no name or digest looks like it. */
-function decoded(text: string): string {
-  if (!text.includes('%')) return text;
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 async function requireEntry(route: Route, exchange: Exchange, surroundings: HttpSurroundings): Promise<void> {
@@ -185,7 +189,9 @@ function entryOf(route: Route, { options }: HttpSurroundings): Entry {
 /** What no route took: another verb where there is something, nothing where there is not. */
 const refusing: Koa.Middleware<State> = async (exchange) => {
   const matched: readonly { readonly methods: readonly string[] }[] = exchange.matched ?? [];
-  const allowed = [...new Set(matched.flatMap((layer) => layer.methods))];
+  const methods = [...(exchange.state.allowed ?? []), ...matched.flatMap((layer) => layer.methods)];
+  // Whatever answers GET answers HEAD.
+  const allowed = [...new Set(methods.flatMap((method) => (method === 'GET' ? ['HEAD', 'GET'] : [method])))];
   if (allowed.length === 0) {
     throw new RegistryError('UNSUPPORTED', 'nothing answers at this address', {
       reason: 'no-route',

@@ -7,6 +7,8 @@ export interface State {
   /** The name of the route, as logs and metrics show it. */
   route: string;
   actor?: Actor | undefined;
+  /** Methods that the path does answer, when it does not answer this one. */
+  allowed?: readonly string[];
 }
 
 /** One request and its answer. */

@@ -20,7 +20,7 @@ export interface Route {
   /** As logs and metrics show it; the specification's own names where it has them. */
   readonly name: string;
   readonly method: Method;
-  /** Named groups become `params`. */
+  /** A fixed text, with or without a slash at its end; or a pattern, whose named groups become `params`. */
   readonly path: string | RegExp;
   readonly entry: Entry;
   readonly handler: Handler;

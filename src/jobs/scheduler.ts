@@ -42,7 +42,7 @@ export function startJobs(jobs: readonly Job[], surroundings: Surroundings): Sch
         running.add(run);
         await run.finally(() => running.delete(run));
       },
-      { name: job.name, noOverlap: true },
+      { name: job.name, noOverlap: true, logger: cronLogger(job, surroundings.log) },
     ),
   );
   return {
@@ -52,6 +52,12 @@ export function startJobs(jobs: readonly Job[], surroundings: Surroundings): Sch
       await Promise.all(running);
     },
   };
+}
+
+/** What node-cron has to say, such as that a start was missed, in our log and not past it. */
+function cronLogger(job: Job, log: Log): { [level in 'info' | 'warn' | 'error' | 'debug']: (said: unknown) => void } {
+  const say = (said: unknown): void => log.info('scheduler', { job: job.name, said: String(said) });
+  return { info: say, warn: say, error: say, debug: () => undefined };
 }
 
 async function runOnce(job: Job, holder: string, signal: AbortSignal, surroundings: Surroundings): Promise<void> {

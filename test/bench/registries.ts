@@ -145,8 +145,9 @@ http: { addr: 127.0.0.1:${port} }
 }
 
 function gatehouseCommand(command: string, config: string, ...options: string[]): Command {
-  const args = [join(root, 'src', 'main.ts'), command, '--config', config, ...options];
-  return { program: process.execPath, args, env: { GATEHOUSE_ADMIN_PASSWORD: password } };
+  // Through the script that users start it with: the settings of Node are in there, and it becomes the process itself.
+  const args = [command, '--config', config, ...options];
+  return { program: join(root, 'scripts', 'gatehouse'), args, env: { GATEHOUSE_ADMIN_PASSWORD: password } };
 }
 
 function lacking(program: string, remedy: string): string | undefined {

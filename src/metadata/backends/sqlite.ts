@@ -145,13 +145,18 @@ async function openLog(path: string): Promise<LogSync> {
 function snapshotOf(reader: Database.Database): { begin(): void; end(): void } {
   const begin = reader.prepare('begin');
   const commit = reader.prepare('commit');
+  // Asking the connection would cross into native code for each read.
+  let isOpen = false;
   const end = (): void => {
-    if (reader.inTransaction) commit.run();
+    if (!isOpen) return;
+    isOpen = false;
+    commit.run();
   };
   return {
     begin() {
-      if (reader.inTransaction) return;
+      if (isOpen) return;
       begin.run();
+      isOpen = true;
       setImmediate(end);
     },
     end,
