@@ -17,7 +17,9 @@ const nearName = fc.oneof(
 describe('a repository name', () => {
   it('is what the specification says it is', () => {
     fc.assert(
-      fc.property(nearName, (text) => isName(text) === SPEC_NAME.test(text)),
+      fc.property(nearName, (text) => {
+        expect(isName(text)).toBe(SPEC_NAME.test(text));
+      }),
       { numRuns: 2000 },
     );
   });
@@ -57,7 +59,9 @@ describe('a tag', () => {
   it('is what the specification says it is', () => {
     const near = fc.oneof(fc.stringMatching(/^[a-zA-Z0-9._-]{0,8}$/), fc.string({ maxLength: 8 }));
     fc.assert(
-      fc.property(near, (text) => isTag(text) === SPEC_TAG.test(text)),
+      fc.property(near, (text) => {
+        expect(isTag(text)).toBe(SPEC_TAG.test(text));
+      }),
       { numRuns: 2000 },
     );
   });
