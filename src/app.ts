@@ -6,7 +6,7 @@ import { listen } from '#http/server.ts';
 import { type Job, startJobs } from '#jobs/scheduler.ts';
 import { openMetadata } from '#metadata/open.ts';
 import { type Sql, sql } from '#metadata/sql.ts';
-import { openLog } from '#observe/log.ts';
+import { type Log, openLog } from '#observe/log.ts';
 import { openMetrics } from '#observe/metrics.ts';
 import type { Context } from '#registry/context.ts';
 import { openRegistry } from '#registry/open.ts';
@@ -64,7 +64,7 @@ async function serve(config: Config, context: Context): Promise<RunningServer> {
     options: config.http,
     manifestMaxBytes: config.registry.manifests.maxSize,
     authenticate: openAuthenticator({ metadata }),
-    health: { ready: () => ready(metadata, store), isDraining: () => draining },
+    health: { ready: () => ready(metadata, store, log), isDraining: () => draining },
   });
   const server = await listen(listener, config.http);
   const scheduler = startJobs([expireUploads(config, registry.uploads)], { metadata, log, metrics, clock });
@@ -80,9 +80,14 @@ async function serve(config: Config, context: Context): Promise<RunningServer> {
   };
 }
 
-async function ready(metadata: Sql, store: BlobStore): Promise<void> {
-  await metadata.all(sql`select 1 as "one"`);
-  await store.ready();
+async function ready(metadata: Sql, store: BlobStore, log: Log): Promise<void> {
+  try {
+    await metadata.all(sql`select 1 as "one"`);
+    await store.ready();
+  } catch (error) {
+    log.error('not ready', error);
+    throw error;
+  }
 }
 
 function expireUploads(config: Config, uploads: Uploads): Job {

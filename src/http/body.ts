@@ -32,6 +32,16 @@ function tooLarge(maxBytes: number): RegistryError {
   });
 }
 
+/**
+ * Lets the connection be silent for as long as the work takes that follows the body: reading a large upload back may take
+ * longer than a client may be idle, and here it is the client that waits.
+ */
+export function allowSilenceAfter(request: IncomingMessage): void {
+  const allow = (): unknown => request.socket.setTimeout(0);
+  if (hasBody(request)) request.once('end', allow);
+  else allow();
+}
+
 /** Whether the request says it brings bytes. */
 export function hasBody(request: IncomingMessage): boolean {
   if (request.headers['transfer-encoding'] !== undefined) return true;

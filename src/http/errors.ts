@@ -85,5 +85,5 @@ function worstStatus(errors: readonly RegistryError[]): number {
 
 function isClientGone(thrown: unknown): boolean {
   if (!(thrown instanceof Error) || !('code' in thrown)) return false;
-  return ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ABORT_ERR'].includes(String(thrown.code));
+  return ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_DESTROYED'].includes(String(thrown.code));
 }

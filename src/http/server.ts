@@ -43,11 +43,13 @@ export async function listen(listener: RequestListener, options: HttpOptions): P
     stop: () =>
       new Promise((resolve) => {
         const cut = setTimeout(() => server.closeAllConnections(), options.shutdownTimeout);
+        // A connection whose last answer is out stays open for the next request, which will not be taken.
+        const sweep = setInterval(() => server.closeIdleConnections(), 100);
         server.close(() => {
           clearTimeout(cut);
+          clearInterval(sweep);
           resolve();
         });
-        server.closeIdleConnections();
       }),
   };
 }

@@ -3,7 +3,7 @@ import { RegistryError } from '#oci/errors.ts';
 import { parseName } from '#oci/name.ts';
 import type { Registry } from '#registry/open.ts';
 import type { Stretch, Upload } from '#registry/uploads.ts';
-import { bodyOf, contentRange, hasBody } from './body.ts';
+import { allowSilenceAfter, bodyOf, contentRange, hasBody } from './body.ts';
 import { type Exchange, type Handler, answerEmpty, parameter } from './exchange.ts';
 import type { Urls } from './urls.ts';
 
@@ -80,6 +80,7 @@ export function uploadHandlers({ blobs, uploads }: Registry, urls: Urls): Upload
       }
       const expected = parseDigest(digest);
       const last = hasBody(exchange.req) ? stretchOf(exchange) : undefined;
+      allowSilenceAfter(exchange.req);
       await withPosition(exchange, uploads.finish(repository, exchange.params.id, expected, last));
       created(exchange, repository, expected);
     },
