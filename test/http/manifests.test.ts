@@ -134,7 +134,10 @@ describe('a manifest that cannot be taken', () => {
 
   it.each([
     ['not JSON', { bytes: Buffer.from('{'), mediaType: IMAGE_MANIFEST }],
-    ['not UTF-8', { bytes: Buffer.from([0x7b, 0xff, 0x7d]), mediaType: IMAGE_MANIFEST }],
+    [
+      'not UTF-8',
+      { bytes: Buffer.from(JSON.stringify({ ...sound, note: '\u00ff' }), 'latin1'), mediaType: IMAGE_MANIFEST },
+    ],
     ['a byte order mark', { bytes: Buffer.from(`\uFEFF${JSON.stringify(sound)}`), mediaType: IMAGE_MANIFEST }],
     ['an array', json([])],
     ['empty', { bytes: Buffer.alloc(0), mediaType: IMAGE_MANIFEST }],

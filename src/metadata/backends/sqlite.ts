@@ -86,8 +86,6 @@ function sqliteDatabase(reader: Database.Database, writer: Database.Database, lo
         try {
           const result = await work(inside);
           writer.exec('commit');
-          // Whoever waited for this commit must see it.
-          snapshot.end();
           return result;
         } catch (error) {
           if (writer.inTransaction) writer.exec('rollback');
@@ -140,7 +138,8 @@ async function openLog(path: string): Promise<LogSync> {
 
 /**
  * Lets the reads of one turn of the event loop share a read transaction. Locking the file for each would cost more than
- * reading it. The snapshot ends with the turn: nothing that another process tells us can arrive in between.
+ * reading it. The snapshot ends with the turn: nothing that another process tells us can arrive in between, and a commit
+ * of ours is acknowledged by the disk, in a later turn.
  */
 function snapshotOf(reader: Database.Database): { begin(): void; end(): void } {
   const begin = reader.prepare('begin');
