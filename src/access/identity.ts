@@ -40,7 +40,7 @@ export function openAuthenticator({ metadata }: { metadata: Sql }): Authenticato
   // One hash under a secret of this process; an HMAC object for each request would cost six times as much.
   const secret = randomBytes(32).toString('base64');
   const keyOf = (header: string): string => hash('sha256', secret + header, 'base64');
-  const verified = new LRUCache<string, Verified>({ max: CACHED_HEADERS, ttl: CACHED_MS });
+  const verified = new LRUCache<string, Verified>({ max: CACHED_HEADERS, ttl: CACHED_MS, ttlResolution: 1000 });
   const underway = new Map<string, Promise<Verified | undefined>>();
   const nobody = impossibleHash();
 

@@ -121,6 +121,19 @@ describe.each(backends)('%s', (backend) => {
     expect(await names(other, 'shared-')).toEqual(['shared-a']);
   });
 
+  it('answers anew after each commit, whoever made it', async () => {
+    const find = () => database.all(sql`select created_at as "at" from repositories where name = ${'anew'}`);
+    expect(await find()).toEqual([]);
+    for (const [at, writer] of [database, other, database, other].entries()) {
+      await inTransaction(writer, (inside) =>
+        inside.all(sql`
+          insert into repositories (name, created_at) values ('anew', ${at})
+          on conflict (name) do update set created_at = excluded.created_at`),
+      );
+      expect([await find(), await find()]).toEqual([[{ at }], [{ at }]]);
+    }
+  });
+
   it('lets two processes write in turn', async () => {
     await Promise.all(
       Array.from({ length: 20 }, (_, index) =>

@@ -65,8 +65,7 @@ function migrate(connection: Database.Database): void {
 }
 
 function sqliteDatabase(reader: Database.Database, writer: Database.Database, log: LogSync): Sql {
-  const read = statements(reader);
-  const snapshot = snapshotOf(reader);
+  const read = answersOf(reader);
   const write = statements(writer);
   const queue = new Turnstile(1);
   const inside: Sql = {
@@ -76,10 +75,7 @@ function sqliteDatabase(reader: Database.Database, writer: Database.Database, lo
   };
 
   return {
-    async all<Row>(query: Query) {
-      snapshot.begin();
-      return read<Row>(query);
-    },
+    all: async <Row>(query: Query) => read<Row>(query),
     async transaction(work) {
       const result = await queue.run(async () => {
         await begin(writer);
@@ -97,7 +93,6 @@ function sqliteDatabase(reader: Database.Database, writer: Database.Database, lo
     },
     close: () =>
       queue.run(async () => {
-        snapshot.end();
         reader.close();
         writer.close();
         await log.close();
@@ -136,30 +131,59 @@ async function openLog(path: string): Promise<LogSync> {
   };
 }
 
+// Rows of a few hundred bytes each; what is asked for beyond that begins anew.
+const ANSWERS_MAX = 20_000;
+
 /**
- * Lets the reads of one turn of the event loop share a read transaction. Locking the file for each would cost more than
- * reading it. The snapshot ends with the turn: nothing that another process tells us can arrive in between, and a commit
- * of ours is acknowledged by the disk, in a later turn.
+ * Answers what was asked before without asking again, for as long as nobody has committed: SQLite counts the commits of
+ * all other connections, and the reader makes none. The count is looked at once in each turn of the event loop. Nothing
+ * that another process tells us can arrive within a turn, and our own commits are acknowledged by the disk, in a later
+ * one: so whoever knows of a commit sees it.
  */
-function snapshotOf(reader: Database.Database): { begin(): void; end(): void } {
-  const begin = reader.prepare('begin');
-  const commit = reader.prepare('commit');
-  // Asking the connection would cross into native code for each read.
-  let isOpen = false;
-  const end = (): void => {
-    if (!isOpen) return;
-    isOpen = false;
-    commit.run();
+function answersOf(reader: Database.Database): <Row>(query: Query) => Row[] {
+  const run = statements(reader);
+  const commits = reader.prepare('pragma data_version').pluck();
+  const answers = new Map<readonly string[], Map<string, unknown[]>>();
+  let count = 0;
+  let seenCommits: unknown;
+  let isChecked = false;
+  const uncheck = (): void => {
+    isChecked = false;
   };
-  return {
-    begin() {
-      if (isOpen) return;
-      begin.run();
-      isOpen = true;
-      setImmediate(end);
-    },
-    end,
+  const check = (): void => {
+    const now = commits.get();
+    if (now !== seenCommits || count > ANSWERS_MAX) {
+      answers.clear();
+      count = 0;
+      seenCommits = now;
+    }
+    isChecked = true;
+    setImmediate(uncheck);
   };
+
+  return <Row>(query: Query): Row[] => {
+    const key = keyOf(query.values);
+    if (key === undefined) return run<Row>(query);
+    if (!isChecked) check();
+    let known = answers.get(query.text);
+    if (known === undefined) answers.set(query.text, (known = new Map()));
+    const answer = known.get(key) ?? run(query);
+    if (!known.has(key)) {
+      known.set(key, answer);
+      count += 1;
+    }
+    // The one query of this text and these values, whose rows were given their type when they were read.
+    return answer as Row[];
+  };
+}
+
+/** What tells one to three texts apart from any others. Everything else, such as pages of lists, is asked for anew. */
+function keyOf({ length, 0: one, 1: two, 2: three }: Query['values']): string | undefined {
+  if (length > 3 || typeof one !== 'string') return undefined;
+  if (length === 1) return one;
+  if (typeof two !== 'string') return undefined;
+  if (length === 2) return `${one.length} ${one}${two}`;
+  return typeof three === 'string' ? `${one.length} ${two.length} ${one}${two}${three}` : undefined;
 }
 
 /** Takes the write lock; while another process has it, this one goes on with everything else. */
