@@ -29,7 +29,7 @@ import { copyInto } from '../pump.ts';
 
 // Large enough that a gigabyte costs few trips to the thread pool, small enough for hundreds of transfers at once.
 const READ_CHUNK_BYTES = 256 * 1024;
-const WRITE_BATCH_BYTES = 256 * 1024;
+const WRITE_BATCH_BYTES = 128 * 1024;
 // How much may be on its way to the disk before it is asked to hurry: the last fsync then finds little left to do.
 const SYNC_EVERY_BYTES = 16 * 1024 * 1024;
 const TEMPORARY = '.tmp';
