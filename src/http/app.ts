@@ -7,7 +7,7 @@ import type { Log } from '#observe/log.ts';
 import { RegistryError } from '#oci/errors.ts';
 import { CLIENT_GONE, RETRY_AFTER_SECONDS, wire, wireError } from './errors.ts';
 import type { Exchange, State } from './exchange.ts';
-import { isLoopback } from './loopback.ts';
+import { isFromHere } from './loopback.ts';
 import { isPattern, matchPattern } from './patterns.ts';
 import { type Entry, type Route, type RouteSurroundings, routes } from './routes.ts';
 
@@ -175,7 +175,7 @@ async function requireEntry(route: Route, exchange: Exchange, surroundings: Http
       if (exchange.state.actor === undefined) await requireUser(exchange, surroundings.authenticate);
       return;
     case 'operator':
-      if (isLoopback(exchange.req.socket.remoteAddress)) return;
+      if (isFromHere(exchange.req)) return;
       throw new RegistryError('DENIED', 'metrics are given to this machine alone; see http.metrics.access');
   }
 }

@@ -29,7 +29,6 @@ const REASON_STATUS = {
   'no-route': 404,
   'no-method': 405,
   'uri-too-long': 414,
-  'headers-too-large': 431,
 } as const satisfies Record<ErrorReason, number>;
 
 /** An error as it goes over the wire. Distribution Spec v1.1.1, "Error Codes". */

@@ -7,8 +7,6 @@ export type Algorithm = 'sha256' | 'sha512';
 /** `<algorithm>:<lower-case hex>`, checked by {@link parseDigest}. */
 export type Digest = `${Algorithm}:${string}`;
 
-export const ALGORITHMS: readonly Algorithm[] = ['sha256', 'sha512'];
-
 const HEX_LENGTH = { sha256: 64, sha512: 128 } as const satisfies Record<Algorithm, number>;
 
 export function isAlgorithm(text: string): text is Algorithm {

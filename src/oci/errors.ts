@@ -23,7 +23,7 @@ export type ErrorCode =
  * - `range`: the bytes asked for or sent do not join on to the bytes that are there
  * - `too-large`: a body over its limit
  * - `no-route`, `no-method`: nothing answers there, or not to that verb
- * - `uri-too-long`, `headers-too-large`: a request over the limits of its envelope
+ * - `uri-too-long`: an address over its limit
  */
 export type ErrorReason =
   | 'conflict'
@@ -32,8 +32,7 @@ export type ErrorReason =
   | 'too-large'
   | 'no-route'
   | 'no-method'
-  | 'uri-too-long'
-  | 'headers-too-large';
+  | 'uri-too-long';
 
 export interface RegistryErrorOptions extends ErrorOptions {
   /** Data a client can use to resolve the issue; must be JSON. */

@@ -246,6 +246,19 @@ describe('what operators ask', () => {
     expect(text).not.toContain('some-tag');
   });
 
+  it.each(['x-forwarded-for', 'forwarded', 'x-real-ip', 'via'])(
+    '/metrics is not for what a proxy here passes on (%s)',
+    async (header) => {
+      const answer = await call(gatehouse.url, {
+        method: 'GET',
+        path: '/metrics',
+        anonymous: true,
+        headers: { [header]: 'for=192.0.2.1' },
+      });
+      expect([answer.status, codesOf(answer)]).toEqual([403, ['DENIED']]);
+    },
+  );
+
   it('/metrics may be for users only', async () => {
     const other = await startGatehouse({ http: { metrics: { access: 'authenticated' } } });
     try {
