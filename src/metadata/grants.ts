@@ -1,4 +1,5 @@
-import { type Sql, first, sql } from './sql.ts';
+import { countAccessChange } from './access-state.ts';
+import { type Sql, sql } from './sql.ts';
 
 /** A role, given to somebody, somewhere. */
 export interface Grant {
@@ -21,6 +22,7 @@ export async function insertGrant(database: Sql, grant: GrantKey, by: string, no
     insert into grants (kind, subject, role, scope, created_at, created_by)
     values (${grant.kind}, ${grant.subject}, ${grant.role}, ${grant.scope}, ${now}, ${by})
     on conflict (kind, subject, role, scope) do nothing returning role`);
+  if (rows.length === 1) await countAccessChange(database);
   return rows.length === 1;
 }
 
@@ -29,14 +31,17 @@ export async function deleteGrant(database: Sql, grant: GrantKey): Promise<boole
   const rows = await database.all(sql`
     delete from grants where kind = ${grant.kind} and subject = ${grant.subject} and role = ${grant.role}
       and scope = ${grant.scope} returning role`);
+  if (rows.length === 1) await countAccessChange(database);
   return rows.length === 1;
 }
 
 /** Takes everything that was given to somebody who goes; returns it. */
 export async function deleteGrantsOf(database: Sql, kind: Grant['kind'], subject: string): Promise<GrantKey[]> {
-  return await database.all<GrantKey>(sql`
+  const rows = await database.all<GrantKey>(sql`
     delete from grants where kind = ${kind} and subject = ${subject}
     returning kind as "kind", subject as "subject", role as "role", scope as "scope"`);
+  if (rows.length > 0) await countAccessChange(database);
+  return rows;
 }
 
 /** Every grant, by scope, then subject and role, in byte order. */
@@ -54,18 +59,4 @@ export async function grantsTo(database: Sql, user: string, groups: readonly str
     select kind as "kind", subject as "subject", role as "role", scope as "scope", created_at as "createdAt",
       created_by as "createdBy"
     from grants where (kind = 'user' and subject = ${user}) or (kind = 'group' and subject in ${names})`);
-}
-
-/** Counts a change to users, groups, robots or grants: what any process remembers of them no longer holds. */
-export async function countAccessChange(database: Sql): Promise<void> {
-  await database.all(sql`update access_state set version = version + 1 where name = 'access'`);
-}
-
-/** Rises with every change to users, groups, robots and grants. Asked on every request. */
-export async function accessVersion(database: Sql): Promise<number> {
-  const row = await first<{ version: number }>(
-    database,
-    sql`select version as "version" from access_state where name = ${'access'}`,
-  );
-  return row?.version ?? 0;
 }

@@ -1,3 +1,4 @@
+import { countAccessChange } from './access-state.ts';
 import { type Sql, sql } from './sql.ts';
 
 /** A group kept here, with its members in byte order. */
@@ -16,6 +17,7 @@ export async function insertGroup(database: Sql, name: string, now: number): Pro
 /** Returns false when there was no such group. */
 export async function deleteGroup(database: Sql, name: string): Promise<boolean> {
   const rows = await database.all(sql`delete from user_groups where name = ${name} returning name`);
+  if (rows.length === 1) await countAccessChange(database);
   return rows.length === 1;
 }
 
@@ -29,6 +31,7 @@ export async function addMember(database: Sql, group: string, member: string, no
   const rows = await database.all(sql`
     insert into group_members (group_name, member, added_at) values (${group}, ${member}, ${now})
     on conflict (group_name, member) do nothing returning member`);
+  if (rows.length === 1) await countAccessChange(database);
   return rows.length === 1;
 }
 
@@ -36,12 +39,14 @@ export async function addMember(database: Sql, group: string, member: string, no
 export async function removeMember(database: Sql, group: string, member: string): Promise<boolean> {
   const rows = await database.all(sql`
     delete from group_members where group_name = ${group} and member = ${member} returning member`);
+  if (rows.length === 1) await countAccessChange(database);
   return rows.length === 1;
 }
 
 /** Takes somebody who goes out of every group. */
 export async function removeMemberEverywhere(database: Sql, member: string): Promise<void> {
   await database.all(sql`delete from group_members where member = ${member}`);
+  await countAccessChange(database);
 }
 
 /** Names of the groups somebody is in, in byte order. */

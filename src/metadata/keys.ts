@@ -1,3 +1,4 @@
+import { countAccessChange } from './access-state.ts';
 import { type Sql, first, sql } from './sql.ts';
 
 /** What a key is for. */
@@ -21,6 +22,12 @@ export async function insertKey(database: Sql, key: KeyRow): Promise<void> {
   await database.all(sql`
     insert into keys (id, purpose, private_key, certificate, created_at, expires_at)
     values (${key.id}, ${key.purpose}, ${key.privateKey}, ${key.certificate}, ${key.createdAt}, ${key.expiresAt})`);
+}
+
+/** Takes every key of that purpose back; what they signed is believed no longer. */
+export async function deleteKeys(database: Sql, purpose: KeyPurpose): Promise<void> {
+  await database.all(sql`delete from keys where purpose = ${purpose}`);
+  await countAccessChange(database);
 }
 
 /** Keys of that purpose that have not expired, the newest first. */

@@ -1,3 +1,4 @@
+import { countAccessChange } from './access-state.ts';
 import { type Sql, first, sql } from './sql.ts';
 
 /** A service account. Times are milliseconds since the epoch. */
@@ -28,6 +29,7 @@ export async function insertRobot(database: Sql, robot: Robot & { secretHash: st
     values (${robot.name}, ${robot.secretHash}, ${robot.scope}, ${robot.description}, ${robot.createdAt},
       ${robot.createdBy}, ${robot.rotatedAt}, ${robot.expiresAt}, ${robot.disabledAt})
     on conflict (name) do nothing returning name`);
+  if (rows.length === 1) await countAccessChange(database);
   return rows.length === 1;
 }
 
@@ -69,6 +71,7 @@ export async function setRobotSecret(
   const rows = await database.all(sql`
     update robots set secret_hash = ${robot.secretHash}, rotated_at = ${now}, expires_at = ${robot.expiresAt}
     where name = ${robot.name} returning name`);
+  if (rows.length === 1) await countAccessChange(database);
   return rows.length === 1;
 }
 
@@ -76,11 +79,13 @@ export async function setRobotSecret(
 export async function setRobotDisabled(database: Sql, name: string, disabledAt: number | null): Promise<boolean> {
   const rows = await database.all(sql`
     update robots set disabled_at = ${disabledAt} where name = ${name} returning name`);
+  if (rows.length === 1) await countAccessChange(database);
   return rows.length === 1;
 }
 
 /** Returns false when there was no such robot. */
 export async function deleteRobot(database: Sql, name: string): Promise<boolean> {
   const rows = await database.all(sql`delete from robots where name = ${name} returning name`);
+  if (rows.length === 1) await countAccessChange(database);
   return rows.length === 1;
 }

@@ -1,3 +1,4 @@
+import { countAccessChange } from './access-state.ts';
 import { type Sql, first, sql } from './sql.ts';
 
 /** Who may come in. */
@@ -20,6 +21,7 @@ export async function createUser(
     values (${user.name}, ${user.passwordHash}, ${now}, ${now})
     on conflict (name) do nothing
     returning name`);
+  if (rows.length === 1) await countAccessChange(database);
   return rows.length === 1;
 }
 
@@ -52,11 +54,13 @@ export async function setPassword(
 ): Promise<boolean> {
   const rows = await database.all(sql`
     update users set password_hash = ${user.passwordHash}, updated_at = ${now} where name = ${user.name} returning name`);
+  if (rows.length === 1) await countAccessChange(database);
   return rows.length === 1;
 }
 
 /** Returns false when there was no such user. */
 export async function deleteUser(database: Sql, name: string): Promise<boolean> {
   const rows = await database.all(sql`delete from users where name = ${name} returning name`);
+  if (rows.length === 1) await countAccessChange(database);
   return rows.length === 1;
 }
