@@ -1,9 +1,10 @@
-import { openAuthenticator } from '#access/identity.ts';
+import { type Access, openAccess } from '#access/open.ts';
 import { type Users, openUsers } from '#access/users.ts';
 import type { Config } from '#config/schema.ts';
 import { httpListener } from '#http/app.ts';
 import { listen } from '#http/server.ts';
 import { type Job, startJobs } from '#jobs/scheduler.ts';
+import { nothing } from '#metadata/nothing.ts';
 import { openMetadata } from '#metadata/open.ts';
 import { type Sql, sql } from '#metadata/sql.ts';
 import { type Log, openLog } from '#observe/log.ts';
@@ -56,18 +57,36 @@ async function serve(config: Config, context: Context): Promise<RunningServer> {
   const log = openLog(config.log);
   const metrics = openMetrics();
   const registry = openRegistry(context);
+  const note = (): void => undefined;
+  const access = openAccess({
+    metadata,
+    clock,
+    options: config.access,
+    workloads: { isForUs: () => false, verify: () => Promise.reject(new Error('no issuers')) },
+    publicUrl: config.http.publicUrl,
+    note,
+  });
   let draining = false;
   const listener = httpListener({
+    ...access,
     registry,
+    emptyRegistry: openRegistry({ ...context, metadata: nothing }),
     metrics,
     log,
     options: config.http,
     manifestMaxBytes: config.registry.manifests.maxSize,
-    authenticate: openAuthenticator({ metadata }),
+    certificateOf: () => undefined,
+    note,
+    notesPulls: false,
     health: { ready: () => ready(metadata, store, log), isDraining: () => draining },
   });
   const server = await listen(listener, config.http);
-  const scheduler = startJobs([expireUploads(config, registry.uploads)], { metadata, log, metrics, clock });
+  const scheduler = startJobs([expireUploads(config, registry.uploads), ...accessJobs(access)], {
+    metadata,
+    log,
+    metrics,
+    clock,
+  });
   log.info('listening', { url: server.url });
   return {
     url: server.url,
@@ -97,4 +116,12 @@ function expireUploads(config: Config, uploads: Uploads): Job {
     schedule: sweep,
     run: async (signal) => `${await uploads.expire(expireAfter, signal)} abandoned uploads removed`,
   };
+}
+
+/** Keys that follow one another, and tokens that nobody came back for. */
+function accessJobs({ keys, refreshTokens }: Access): Job[] {
+  return [
+    { name: 'signing-keys', schedule: '17 * * * *', run: () => keys.maintain() },
+    { name: 'refresh-tokens', schedule: '27 4 * * *', run: () => refreshTokens.sweep() },
+  ];
 }

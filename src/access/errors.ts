@@ -11,3 +11,30 @@ export class AccessError extends Error {
     this.reason = reason;
   }
 }
+
+/**
+ * Why somebody was not let in.
+ *
+ * - `credentials`: a name and a password that do not belong together, whichever of them is wrong
+ * - `token`: a token that is not ours, or no longer good
+ * - `slow-down`: too many wrong ones before, or too many at once; try again after `retryAfterSeconds`
+ * - `unavailable`: whoever vouches for them cannot be asked now
+ */
+export type AuthenticationReason = 'credentials' | 'token' | 'slow-down' | 'unavailable';
+
+/** Somebody who was not let in. The message is for the log and the audit trail; nobody outside reads it. */
+export class AuthenticationError extends Error {
+  readonly reason: AuthenticationReason;
+  readonly retryAfterSeconds: number;
+
+  constructor(
+    reason: AuthenticationReason,
+    message: string,
+    options: ErrorOptions & { retryAfterSeconds?: number } = {},
+  ) {
+    super(message, options);
+    this.name = 'AuthenticationError';
+    this.reason = reason;
+    this.retryAfterSeconds = options.retryAfterSeconds ?? 5;
+  }
+}

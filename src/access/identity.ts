@@ -1,91 +1,261 @@
-import { hash, randomBytes } from 'node:crypto';
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
+import type { NewEvent, Origin } from '#metadata/events.ts';
+import { findRobotCredential } from '#metadata/robots.ts';
 import type { Sql } from '#metadata/sql.ts';
 import { findPasswordHash } from '#metadata/users.ts';
+import { type Accounts, type Identity, NOBODY, stampOf } from './accounts.ts';
+import { parseCredentials } from './credentials.ts';
+import { AuthenticationError } from './errors.ts';
 import { impossibleHash, verifyPassword } from './password.ts';
+import { Session, type TokenScope } from './session.ts';
+import { CERTIFICATE_PREFIX, isRobotName } from './subject.ts';
+import type { Throttle } from './throttle.ts';
+import { tokenScopeOf } from './token-scope.ts';
+import type { Tokens } from './tokens.ts';
 
-/** Who acts. */
-export interface Actor {
-  readonly name: string;
+/** What a request brings to say who it comes from. */
+export interface Evidence {
+  /** The `Authorization` header. It counts before everything else: wrong, it is not made up for by a certificate. */
+  readonly authorization: string | undefined;
+  /** What the client certificate says, if it was checked and is one of those taken for an identity. */
+  readonly certificate?: string | undefined;
+  readonly address: string;
+  readonly requestId: string;
 }
 
-/**
- * Says whose credentials an `Authorization` header holds; undefined when it holds none that are valid.
- *
- * Basic only, RFC 7617.
- */
-export type Authenticator = (authorizationHeader: string | undefined) => Promise<Actor | undefined>;
-
-/** Credentials that were right when the user had this hash. */
-interface Verified {
-  readonly actor: Actor;
-  readonly passwordHash: string;
+/** Says who a request comes from. */
+export interface Authenticator {
+  /**
+   * Somebody, or nobody if the request brings nothing.
+   *
+   * @throws {AuthenticationError} the evidence is not good; never says which part of it
+   */
+  authenticate(evidence: Evidence): Promise<Session>;
+  /** The same, and what was proven: for whoever gives out something in return. */
+  identify(evidence: Evidence): Promise<{ readonly session: Session; readonly identity: Identity }>;
+  /** The same for a name and a password that come another way. */
+  logIn(name: string, password: string, evidence: Evidence): Promise<Identity>;
+  /** A session for somebody whose proof was looked at elsewhere. @throws {AuthenticationError} it no longer holds */
+  sessionOf(identity: Identity): Promise<Session>;
 }
 
-// The longest name and password there can be, four bytes a character, are shorter than that in base64.
-const HEADER_MAX_LENGTH = 8192;
+export interface AuthenticatorContext {
+  readonly metadata: Sql;
+  readonly clock: () => number;
+  readonly accounts: Accounts;
+  readonly tokens: Tokens;
+  readonly throttle: Throttle;
+  /** Workloads, by the tokens of their issuers. */
+  readonly workloads: Workloads;
+  /** No wrong password is answered sooner, so that no difference in our work can be seen. */
+  readonly failureDelayMs: number;
+  /** For the audit trail. */
+  readonly note: (origin: Origin, event: NewEvent) => void;
+}
+
+/** Whoever can say of an issuer's token whose it is. */
+export interface Workloads {
+  /** Whether a token claims to be of an issuer we know; says nothing of whether it is good. */
+  isForUs(token: string): boolean;
+  /** @throws {AuthenticationError} */
+  verify(token: string): Promise<Identity>;
+}
+
+/** What was found good before, and what came of it. Rights are as of `version`. */
+interface Remembered {
+  readonly identity: Identity;
+  readonly token: TokenScope | undefined;
+  readonly expiresAt: number;
+  /** Undefined for what no key of ours signed. */
+  readonly keyIsGood: (() => Promise<boolean>) | undefined;
+  session: Session;
+  version: number;
+}
+
+/** The user name that stands for "the password is a workload's token". */
+const WORKLOAD_USER = 'oidc';
 // A client sends the same header thousands of times; a derivation of a quarter second for each would be all we did.
-const CACHED_HEADERS = 10_000;
-const CACHED_MS = 60_000;
+const REMEMBERED_MAX = 10_000;
+const REMEMBERED_MS = 60_000;
 
 /**
  * Opens the door.
  *
- * Deriving a key is slow by design, so headers found right are remembered for a minute under a hash of the whole header and
- * a secret. What is remembered is never believed alone: each request reads the user's row, and a hash that is no longer
- * the one the header was checked against sends it back to be checked again. So a new password or a removed user counts
- * from the next request on, on every process.
+ * What was found good is remembered for a minute under a hash of the header and a secret of this process, so that
+ * neither shows in a dump of its memory. What is remembered is believed only as long as nothing changed: each request
+ * reads the one number that every change of access raises, and after a change whether the password, robot or key is
+ * still good, and what was granted, is read anew. So a new password, a disabled robot or a revoked grant counts from the
+ * next request on, on every process.
  */
-export function openAuthenticator({ metadata }: { metadata: Sql }): Authenticator {
+export function openAuthenticator(context: AuthenticatorContext): Authenticator {
+  const { accounts, tokens, clock, workloads } = context;
   // One hash under a secret of this process; an HMAC object for each request would cost six times as much.
   const secret = randomBytes(32).toString('base64');
-  const keyOf = (header: string): string => hash('sha256', secret + header, 'base64');
-  const verified = new LRUCache<string, Verified>({ max: CACHED_HEADERS, ttl: CACHED_MS, ttlResolution: 1000 });
-  const underway = new Map<string, Promise<Verified | undefined>>();
-  const nobody = impossibleHash();
+  const keyOf = (evidence: string): string => hash('sha256', secret + evidence, 'base64');
+  const remembered = new LRUCache<string, Remembered>({ max: REMEMBERED_MAX, ttl: REMEMBERED_MS, ttlResolution: 1000 });
+  const underway = new Map<string, Promise<Remembered>>();
+  const { logIn, logInWithToken } = passwordDoor(context);
 
-  const verify = async (header: string): Promise<Verified | undefined> => {
-    const credentials = parseBasic(header);
-    if (credentials === undefined) return undefined;
-    const { name, password } = credentials;
-    const passwordHash = await findPasswordHash(metadata, name);
-    // An unknown name takes as long as a wrong password, so that names cannot be told apart by a clock.
-    const isRight = await verifyPassword(password, passwordHash ?? nobody);
-    return isRight && passwordHash !== undefined ? { actor: { name }, passwordHash } : undefined;
+  const sessionOf = async (identity: Identity, token?: TokenScope): Promise<Session> => {
+    const rights = await accounts.rightsOf(identity);
+    if (rights === undefined) throw new AuthenticationError('credentials', 'what was proven no longer holds');
+    return new Session(identity.principal, rights, token);
   };
 
-  /** Verifies once however many requests with this header arrive meanwhile. */
-  const verifyTogether = async (header: string, key: string): Promise<Verified | undefined> => {
-    const running = underway.get(key) ?? verify(header);
+  const remember = async (
+    identity: Identity,
+    rest: Partial<Pick<Remembered, 'token' | 'keyIsGood' | 'expiresAt'>> = {},
+  ): Promise<Remembered> => {
+    const { token, keyIsGood, expiresAt = identity.expiresAt ?? Infinity } = rest;
+    // The number first: a change that comes between the two is then seen as one by the next request.
+    const version = await accounts.version();
+    return { identity, token, keyIsGood, expiresAt, version, session: await sessionOf(identity, token) };
+  };
+
+  const examine = async (evidence: Evidence): Promise<Remembered> => {
+    const { authorization = '', certificate } = evidence;
+    if (authorization === '') {
+      if (certificate === undefined) return await remember(NOBODY);
+      return await remember(certificateIdentity(certificate));
+    }
+    const credentials = parseCredentials(authorization);
+    if (credentials === undefined)
+      throw new AuthenticationError('credentials', 'an Authorization header of no form we take');
+    if (credentials.scheme === 'basic') {
+      return await remember(await logIn(credentials.name, credentials.password, evidence));
+    }
+    const { token } = credentials;
+    if (workloads.isForUs(token)) return await remember(await logInWithToken(token, evidence));
+    const { identity, access, keyId, expiresAt } = await tokens.verify(token);
+    const keyIsGood = (): Promise<boolean> => tokens.isSignedByGoodKey(keyId);
+    return await remember(identity, { token: tokenScopeOf(access), expiresAt, keyIsGood });
+  };
+
+  /** Whether what is remembered still holds; brings it up to date if so. */
+  const isGood = async (known: Remembered): Promise<boolean> => {
+    if (known.expiresAt <= clock()) return false;
+    const version = await accounts.version();
+    if (version === known.version) return true;
+    if (known.keyIsGood !== undefined && !(await known.keyIsGood())) return false;
+    const rights = await accounts.rightsOf(known.identity);
+    if (rights === undefined) return false;
+    known.session = new Session(known.identity.principal, rights, known.token);
+    known.version = version;
+    return true;
+  };
+
+  /** Examines once, however many requests with this header arrive meanwhile. */
+  const examineTogether = async (evidence: Evidence, key: string): Promise<Remembered> => {
+    const running = underway.get(key) ?? examine(evidence);
     underway.set(key, running);
     try {
-      const result = await running;
-      if (result !== undefined) verified.set(key, result);
-      return result;
+      const found = await running;
+      remembered.set(key, found);
+      return found;
     } finally {
       underway.delete(key);
     }
   };
 
-  return async (header) => {
-    if (header === undefined || header.length > HEADER_MAX_LENGTH) return undefined;
-    const key = keyOf(header);
-    const known = verified.get(key);
-    if (known !== undefined && (await isCurrent(metadata, known))) return known.actor;
-    const fresh = await verifyTogether(header, key);
-    // Read again: the password may have changed while the derivation ran.
-    return fresh !== undefined && (await isCurrent(metadata, fresh)) ? fresh.actor : undefined;
+  const identify = async (evidence: Evidence): Promise<Remembered> => {
+    const { authorization, certificate } = evidence;
+    const text = authorization ?? (certificate === undefined ? '' : `certificate ${certificate}`);
+    const key = text === '' ? '' : keyOf(text);
+    const known = remembered.get(key);
+    if (known !== undefined) {
+      if (await isGood(known)) return known;
+      remembered.delete(key);
+    }
+    const found = await examineTogether(evidence, key);
+    // Looked at again: it may have changed while a password was being checked.
+    if (await isGood(found)) return found;
+    throw new AuthenticationError('credentials', 'what was proven no longer holds');
+  };
+
+  return {
+    authenticate: async (evidence) => (await identify(evidence)).session,
+    identify,
+    logIn,
+    sessionOf: (identity) => sessionOf(identity),
   };
 }
 
-async function isCurrent(metadata: Sql, { actor, passwordHash }: Verified): Promise<boolean> {
-  return (await findPasswordHash(metadata, actor.name)) === passwordHash;
+function certificateIdentity(value: string): Identity {
+  return { principal: { name: `${CERTIFICATE_PREFIX}${value}`, kind: 'certificate' }, stamp: '', groups: [] };
 }
 
-function parseBasic(header: string): { name: string; password: string } | undefined {
-  const token = /^basic +(?<token>[A-Za-z0-9+/]+={0,2}) *$/i.exec(header)?.groups?.['token'];
-  if (token === undefined) return undefined;
-  const text = Buffer.from(token, 'base64').toString('utf8');
-  const colon = text.indexOf(':');
-  return colon < 1 ? undefined : { name: text.slice(0, colon), password: text.slice(colon + 1) };
+interface PasswordDoor {
+  readonly logIn: (name: string, password: string, evidence: Evidence) => Promise<Identity>;
+  readonly logInWithToken: (token: string, evidence: Evidence) => Promise<Identity>;
+}
+
+/** Names with passwords, robots with secrets, workloads with tokens: whatever is tried and can be guessed at. */
+function passwordDoor(context: AuthenticatorContext): PasswordDoor {
+  const { metadata, throttle, workloads, failureDelayMs, note } = context;
+  const nobody = impossibleHash();
+
+  const checkUser = async (name: string, password: string): Promise<Identity | undefined> => {
+    const passwordHash = await findPasswordHash(metadata, name);
+    // An unknown name is worked on like any other.
+    const isRight = await verifyPassword(password, passwordHash ?? nobody);
+    if (!isRight || passwordHash === undefined) return undefined;
+    return { principal: { name, kind: 'user' }, stamp: stampOf(passwordHash), groups: [] };
+  };
+
+  const checkRobot = async (name: string, secret: string): Promise<Identity | undefined> => {
+    const robot = await findRobotCredential(metadata, name);
+    const isRight = secretFits(secret, robot?.secretHash ?? '');
+    if (!isRight || robot === undefined) return undefined;
+    const expiresAt = robot.expiresAt ?? undefined;
+    return { principal: { name, kind: 'robot' }, stamp: stampOf(robot.secretHash), groups: [], expiresAt };
+  };
+
+  const tell = (actor: string, { address, requestId }: Evidence, refusal?: string): void =>
+    note(
+      { actor, address, requestId },
+      { kind: 'login', ...(refusal === undefined ? {} : { outcome: 'refused', reason: refusal }) },
+    );
+
+  const logInWithToken = async (token: string, evidence: Evidence): Promise<Identity> => {
+    try {
+      const identity = await workloads.verify(token);
+      tell(identity.principal.name, evidence);
+      return identity;
+    } catch (error) {
+      if (error instanceof AuthenticationError) tell('oidc', evidence, error.message);
+      throw error;
+    }
+  };
+
+  return {
+    logInWithToken,
+    async logIn(name, password, evidence) {
+      if (name === WORKLOAD_USER && workloads.isForUs(password)) return await logInWithToken(password, evidence);
+      const began = performance.now();
+      await throttle.wait(name, evidence.address);
+      const identity = await (isRobotName(name) ? checkRobot(name, password) : checkUser(name, password));
+      if (identity !== undefined) {
+        throttle.succeeded(name);
+        tell(name, evidence);
+        return identity;
+      }
+      throttle.failed(name, evidence.address);
+      tell(shown(name), evidence, 'wrong name or password');
+      await setTimeout(Math.max(failureDelayMs - (performance.now() - began), 0));
+      throw new AuthenticationError('credentials', 'wrong name or password');
+    },
+  };
+}
+
+function secretFits(secret: string, secretHash: string): boolean {
+  const found = Buffer.from(hash('sha256', secret, 'hex'));
+  const expected = Buffer.from(secretHash.padEnd(found.length, ' '));
+  return expected.length === found.length && timingSafeEqual(found, expected);
+}
+
+/** People type passwords into the field for names: what is no possible name is not kept. */
+function shown(name: string): string {
+  return isRobotName(name) || /^[a-z0-9][a-z0-9._@-]{0,63}$/.test(name) ? name : '(no possible name)';
 }

@@ -16,6 +16,10 @@ export class Rights {
   }
 
   /** Grants add up; there is nothing that takes away. */
+  addAll(grants: readonly Pick<Grant, 'role' | 'scope'>[]): void {
+    for (const { role, scope } of grants) this.add(permissionsOf(role), scope);
+  }
+
   add(permissions: PermissionSet, scope: Scope): void {
     if (scope === EVERYWHERE) this.#everywhere |= permissions;
     else this.#places.set(scope, (this.#places.get(scope) ?? 0) | permissions);

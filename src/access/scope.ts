@@ -1,3 +1,4 @@
+import type { NameRange } from '#metadata/repositories.ts';
 import { isName } from '#oci/name.ts';
 
 /**
@@ -28,12 +29,6 @@ export function covers(outer: Scope, inner: Scope): boolean {
 export function scopeText(scope: Scope): string {
   if (scope === EVERYWHERE) return 'every repository';
   return isNamespace(scope) ? `every repository under ${scope}` : `repository ${scope}`;
-}
-
-/** Names in byte order from `from` on, and before `before`. */
-export interface NameRange {
-  readonly from: string;
-  readonly before: string;
 }
 
 /**

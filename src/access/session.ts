@@ -1,9 +1,8 @@
 import type { Origin } from '#metadata/events.ts';
-import type { Permission, PermissionSet } from './permissions.ts';
-import { includes } from './permissions.ts';
+import type { NameRange } from '#metadata/repositories.ts';
+import { type Permission, type PermissionSet, includes } from './permissions.ts';
 import type { Rights } from './rights.ts';
-import type { NameRange, Scope } from './scope.ts';
-import { rangesOf } from './scope.ts';
+import { type Scope, rangesOf } from './scope.ts';
 
 /** Who somebody is, and how we know: `workload` by an OIDC issuer, `local` by sitting on the server. */
 export interface Principal {

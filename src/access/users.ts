@@ -1,8 +1,10 @@
 import { randomSecret } from '#base/secret.ts';
+import { insertGrant } from '#metadata/grants.ts';
 import type { Sql } from '#metadata/sql.ts';
 import { type User, createUser, deleteUser, hasUsers, listUsers, setPassword } from '#metadata/users.ts';
 import { AccessError } from './errors.ts';
 import { hashPassword } from './password.ts';
+import { LOCAL } from './subject.ts';
 
 /** The people and machines that may come in. */
 export interface Users {
@@ -64,7 +66,15 @@ export function openUsers({ metadata, clock }: UsersContext): Users {
       const user = { name: 'admin', passwordHash: await hashPassword(password) };
       // Asked again inside: another node may start on the same database at the same moment.
       const created = await metadata.transaction(
-        async (inside) => !(await hasUsers(inside)) && (await createUser(inside, user, clock())),
+        async (inside) =>
+          !(await hasUsers(inside)) &&
+          (await createUser(inside, user, clock())) &&
+          (await insertGrant(
+            inside,
+            { kind: 'user', subject: 'admin', role: 'system-admin', scope: '*' },
+            LOCAL,
+            clock(),
+          )),
       );
       return created && given === undefined ? password : undefined;
     },

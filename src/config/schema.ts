@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { accessOptions } from '#access/options.ts';
 import { httpOptions } from '#http/options.ts';
 import { sqliteOptions } from '#metadata/options.ts';
 import { logOptions } from '#observe/options.ts';
@@ -8,6 +9,7 @@ import { filesystemOptions } from '#storage/options.ts';
 /** Everything that can be configured, in the order of `registry.config.yaml`. Rooms own their options. */
 export const configSchema = z.strictObject({
   http: httpOptions.prefault({}).describe('how Gatehouse is reached'),
+  access: accessOptions.prefault({}).describe('who may come in'),
   storage: z
     .strictObject({
       driver: z.enum(['filesystem']).prefault('filesystem').describe('which file of storage/drivers keeps the blobs'),

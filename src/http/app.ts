@@ -2,35 +2,37 @@ import { randomBytes } from 'node:crypto';
 import type { RequestListener } from 'node:http';
 import Router from '@koa/router';
 import Koa from 'koa';
-import type { Authenticator } from '#access/identity.ts';
 import type { Log } from '#observe/log.ts';
 import { RegistryError } from '#oci/errors.ts';
+import { openChallenges } from './challenge.ts';
+import { type Entrance, openEntrance } from './entrance.ts';
 import { CLIENT_GONE, RETRY_AFTER_SECONDS, wire, wireError } from './errors.ts';
 import type { Exchange, State } from './exchange.ts';
-import { isFromHere } from './loopback.ts';
 import { isPattern, matchPattern } from './patterns.ts';
-import { type Entry, type Route, type RouteSurroundings, routes } from './routes.ts';
+import { type Route, type RouteSurroundings, routes } from './routes.ts';
+import { openUrls } from './urls.ts';
 
 /** 16 KiB: room for a hundred tag parameters; the parser's own limit on all headers stands behind it. */
 const URI_MAX_LENGTH = 16 * 1024;
 
 export interface HttpSurroundings extends RouteSurroundings {
   readonly log: Log;
-  readonly authenticate: Authenticator;
 }
 
 /** Everything between a request and the registry: limits, identity, routes, errors, the log. */
 export function httpListener(surroundings: HttpSurroundings): RequestListener {
   const app = new Koa<State>();
   const table = routes(surroundings);
-  const answer = answering(surroundings);
+  const challenges = openChallenges(openUrls(surroundings.options.publicUrl), surroundings.service);
+  const entrance = openEntrance({ ...surroundings, challenges });
+  const answer = answering(entrance);
   // Nothing reaches Koa's own reporting but a connection cut in the middle of a body.
   app.silent = true;
   app.use(observing(surroundings));
   app.use(admitting(surroundings));
   app.use(patterns(table, answer));
   app.use(fixedPaths(table, answer).routes());
-  app.use(refusing);
+  app.use(refusing(entrance));
   const listener = app.callback();
   return (request, response) => void listener(request, response);
 }
@@ -66,7 +68,7 @@ function observing({ log, metrics }: HttpSurroundings): Koa.Middleware<State> {
       route: state.route,
       status,
       durationMs,
-      actor: state.actor?.name,
+      actor: state.session?.principal.name,
       address: req.socket.remoteAddress,
       agent: req.headers['user-agent'],
     });
@@ -93,8 +95,8 @@ function answerError(exchange: Exchange, error: unknown, log: Log): void {
   exchange.body = body;
 }
 
-/** Limits first, then who it is: nothing of the registry is asked before both are settled. */
-function admitting({ authenticate, health }: HttpSurroundings): Koa.Middleware<State> {
+/** What holds for every request, whatever it asks for. */
+function admitting({ health }: HttpSurroundings): Koa.Middleware<State> {
   return async (exchange, next) => {
     if (exchange.url.length > URI_MAX_LENGTH) {
       throw new RegistryError('UNSUPPORTED', `expected a URI of at most ${URI_MAX_LENGTH} characters`, {
@@ -107,7 +109,6 @@ function admitting({ authenticate, health }: HttpSurroundings): Koa.Middleware<S
         refuseDraining(exchange);
         return;
       }
-      await requireUser(exchange, authenticate);
     }
     await next();
   };
@@ -121,22 +122,14 @@ function refuseDraining(exchange: Exchange): void {
   exchange.body = wire(503, [{ code: 'UNAVAILABLE', message: 'the registry is shutting down' }]).body;
 }
 
-async function requireUser(exchange: Exchange, authenticate: Authenticator): Promise<void> {
-  const actor = await authenticate(exchange.req.headers.authorization);
-  if (actor === undefined) {
-    exchange.set('WWW-Authenticate', 'Basic realm="Gatehouse", charset="UTF-8"');
-    throw new RegistryError('UNAUTHORIZED', 'expected the name and password of a user');
-  }
-  exchange.state.actor = actor;
-}
-
 type Answer = (route: Route, exchange: Exchange) => Promise<void>;
 
-function answering(surroundings: HttpSurroundings): Answer {
+/** Who it is first, and whether they may: nothing of the registry is asked before that is settled. */
+function answering(entrance: Entrance): Answer {
   return async (route, exchange) => {
     exchange.state.route = route.name;
-    await requireEntry(route, exchange, surroundings);
-    await route.handler(exchange);
+    const admission = await entrance(exchange, route.requires);
+    await (admission === 'unseen' && route.unseen !== undefined ? route.unseen : route.handler)(exchange);
   };
 }
 
@@ -167,40 +160,29 @@ function fixedPaths(table: readonly Route[], answer: Answer): Router<State> {
   return router;
 }
 
-async function requireEntry(route: Route, exchange: Exchange, surroundings: HttpSurroundings): Promise<void> {
-  switch (entryOf(route, surroundings)) {
-    case 'anyone':
-      return;
-    case 'user':
-      if (exchange.state.actor === undefined) await requireUser(exchange, surroundings.authenticate);
-      return;
-    case 'operator':
-      if (isFromHere(exchange.req)) return;
-      throw new RegistryError('DENIED', 'metrics are given to this machine alone; see http.metrics.access');
-  }
-}
-
-function entryOf(route: Route, { options }: HttpSurroundings): Entry {
-  if (route.entry !== 'operator') return route.entry;
-  const { access } = options.metrics;
-  return access === 'authenticated' ? 'user' : access === 'anyone' ? 'anyone' : 'operator';
-}
-
 /** What no route took: another verb where there is something, nothing where there is not. */
-const refusing: Koa.Middleware<State> = async (exchange) => {
+function refusing(entrance: Entrance): Koa.Middleware<State> {
+  return async (exchange) => {
+    // Strangers are not told which addresses there are.
+    if (/^\/(?:v2|api)(?:\/|$)/.test(exchange.path)) await entrance(exchange, 'visitor');
+    throw refusalOf(exchange);
+  };
+}
+
+function refusalOf(exchange: Exchange): RegistryError {
   const matched: readonly { readonly methods: readonly string[] }[] = exchange.matched ?? [];
   const methods = [...(exchange.state.allowed ?? []), ...matched.flatMap((layer) => layer.methods)];
   // Whatever answers GET answers HEAD.
   const allowed = [...new Set(methods.flatMap((method) => (method === 'GET' ? ['HEAD', 'GET'] : [method])))];
   if (allowed.length === 0) {
-    throw new RegistryError('UNSUPPORTED', 'nothing answers at this address', {
+    return new RegistryError('UNSUPPORTED', 'nothing answers at this address', {
       reason: 'no-route',
       detail: { path: exchange.path.slice(0, 256) },
     });
   }
   exchange.set('Allow', allowed.join(', '));
-  throw new RegistryError('UNSUPPORTED', 'this address does not answer to that method', {
+  return new RegistryError('UNSUPPORTED', 'this address does not answer to that method', {
     reason: 'no-method',
     detail: { method: exchange.method, allowed },
   });
-};
+}

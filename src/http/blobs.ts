@@ -6,7 +6,7 @@ import type { Blob } from '#registry/blobs.ts';
 import type { Registry } from '#registry/open.ts';
 import type { ByteRange } from '#storage/driver.ts';
 import { etagOf, isHeldByClient } from './conditions.ts';
-import { type Exchange, type Handler, answerEmpty } from './exchange.ts';
+import { type Exchange, type Handler, answerEmpty, originOf } from './exchange.ts';
 import { parseRange } from './range.ts';
 
 /** end-2 and end-10. */
@@ -43,7 +43,7 @@ export function blobHandlers({ blobs }: Registry): BlobHandlers {
     },
 
     async remove(exchange) {
-      await blobs.remove(parseName(exchange.params.name), parseDigest(exchange.params.digest));
+      await blobs.remove(parseName(exchange.params.name), parseDigest(exchange.params.digest), originOf(exchange));
       answerEmpty(exchange, 202);
     },
   };

@@ -1,3 +1,4 @@
+import { AuthenticationError } from '#access/errors.ts';
 import { type ErrorCode, type ErrorReason, RegistryError, RegistryErrors } from '#oci/errors.ts';
 import { StorageError } from '#storage/driver.ts';
 
@@ -56,6 +57,11 @@ export function wireError(thrown: unknown, requestId: string): WireError {
   }
   if (thrown instanceof StorageError && thrown.reason === 'unavailable') {
     return wire(503, [{ code: 'UNAVAILABLE', message: `the storage does not answer (request ${requestId})` }]);
+  }
+  if (thrown instanceof AuthenticationError) {
+    return wire(503, [
+      { code: 'UNAVAILABLE', message: `whoever vouches for you does not answer (request ${requestId})` },
+    ]);
   }
   return wire(500, [{ code: 'UNKNOWN', message: `internal error (request ${requestId})` }]);
 }

@@ -1,12 +1,15 @@
 import type { Context, ParameterizedContext } from 'koa';
-import type { Actor } from '#access/identity.ts';
+import type { Session } from '#access/session.ts';
+import { ANONYMOUS } from '#access/subject.ts';
+import type { Origin } from '#metadata/events.ts';
 
 /** What the middleware leaves for the handlers. */
 export interface State {
   requestId: string;
   /** The name of the route, as logs and metrics show it. */
   route: string;
-  actor?: Actor | undefined;
+  /** Who asks; absent until the route's requirement made us look. */
+  session?: Session | undefined;
   /** Methods that the path does answer, when it does not answer this one. */
   allowed?: readonly string[];
 }
@@ -34,4 +37,19 @@ export function parameters(exchange: Pick<Context, 'query'>, name: string): stri
 export function answerEmpty(exchange: Exchange, status: 201 | 202 | 204): void {
   exchange.body = null;
   exchange.status = status;
+}
+
+/** @throws {Error} the route's requirement did not make us look who asks: a fault of ours, and nobody gets in by it */
+export function sessionOf({ state }: Exchange): Session {
+  if (state.session === undefined) throw new Error(`the route ${state.route} does not say who may come in`);
+  return state.session;
+}
+
+/** What the audit trail says of the cause of an act. */
+export function originOf({ state, req }: Exchange): Origin {
+  return {
+    actor: state.session?.principal.name ?? ANONYMOUS,
+    address: req.socket.remoteAddress ?? '',
+    requestId: state.requestId,
+  };
 }

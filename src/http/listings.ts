@@ -2,7 +2,7 @@ import { parseDigest } from '#oci/digest.ts';
 import { IMAGE_INDEX } from '#oci/media-type.ts';
 import { parseName } from '#oci/name.ts';
 import type { Registry } from '#registry/open.ts';
-import { type Handler, parameter } from './exchange.ts';
+import { type Handler, parameter, sessionOf } from './exchange.ts';
 import { linkToNext, windowOf } from './paging.ts';
 import type { Urls } from './urls.ts';
 
@@ -35,7 +35,7 @@ export function listingHandlers({ listings }: Registry, urls: Urls): ListingHand
     },
 
     async catalog(exchange) {
-      const page = await listings.repositories(windowOf(exchange));
+      const page = await listings.repositories(windowOf(exchange), sessionOf(exchange).visible());
       linkToNext(exchange, urls, page, itself);
       exchange.body = { repositories: page.entries };
     },

@@ -1,10 +1,11 @@
+import type { NewEvent, Origin } from '#metadata/events.ts';
 import { RegistryError } from '#oci/errors.ts';
 import { parseName, parseTag } from '#oci/name.ts';
 import { type Reference, parseReference } from '#oci/reference.ts';
 import type { Registry } from '#registry/open.ts';
 import { readSmallBody } from './body.ts';
 import { etagOf, isHeldByClient, preconditionOf } from './conditions.ts';
-import { type Exchange, type Handler, answerEmpty, parameters } from './exchange.ts';
+import { type Exchange, type Handler, answerEmpty, originOf, parameters, sessionOf } from './exchange.ts';
 import type { Urls } from './urls.ts';
 
 /** end-3, end-7 and end-9. */
@@ -14,10 +15,23 @@ export interface ManifestHandlers {
   readonly remove: Handler;
 }
 
-export function manifestHandlers({ manifests }: Registry, urls: Urls, maxBytes: number): ManifestHandlers {
+/** What the handlers are set to. */
+export interface ManifestSettings {
+  readonly maxBytes: number;
+  /** Told of each pull; absent when nobody wants to know. */
+  readonly onPull: ((origin: Origin, event: NewEvent) => void) | undefined;
+}
+
+export function manifestHandlers(
+  { manifests }: Registry,
+  urls: Urls,
+  { maxBytes, onPull }: ManifestSettings,
+): ManifestHandlers {
   return {
     async get(exchange) {
-      const manifest = await manifests.find(parseName(exchange.params.name), existing(exchange.params.reference));
+      const repository = parseName(exchange.params.name);
+      const reference = existing(exchange.params.reference);
+      const manifest = await manifests.find(repository, reference);
       exchange.set('Docker-Content-Digest', manifest.digest);
       exchange.set('ETag', etagOf(manifest.digest));
       if (isHeldByClient(exchange.req, manifest.digest)) {
@@ -27,7 +41,10 @@ export function manifestHandlers({ manifests }: Registry, urls: Urls, maxBytes: 
       exchange.status = 200;
       exchange.set('Content-Type', manifest.mediaType);
       exchange.length = manifest.sizeBytes;
-      if (exchange.method === 'GET') send(exchange, await manifests.read(manifest));
+      if (exchange.method !== 'GET') return;
+      send(exchange, await manifests.read(manifest));
+      const { digest } = manifest;
+      onPull?.(originOf(exchange), { kind: 'manifest.pull', repository, reference: reference.tag, digest });
     },
 
     async put(exchange) {
@@ -40,7 +57,8 @@ export function manifestHandlers({ manifests }: Registry, urls: Urls, maxBytes: 
         tags,
         contentType: exchange.req.headers['content-type'],
         bytes: await readSmallBody(exchange.req, maxBytes),
-        by: exchange.state.actor?.name ?? '',
+        origin: originOf(exchange),
+        attachOnly: !sessionOf(exchange).may('push', repository),
         precondition: preconditionOf(exchange.req),
       });
       answerEmpty(exchange, 201);
@@ -52,7 +70,7 @@ export function manifestHandlers({ manifests }: Registry, urls: Urls, maxBytes: 
     },
 
     async remove(exchange) {
-      await manifests.remove(parseName(exchange.params.name), existing(exchange.params.reference));
+      await manifests.remove(parseName(exchange.params.name), existing(exchange.params.reference), originOf(exchange));
       answerEmpty(exchange, 202);
     },
   };

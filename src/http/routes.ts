@@ -1,19 +1,18 @@
 import type { Metrics } from '#observe/metrics.ts';
 import type { Registry } from '#registry/open.ts';
 import { blobHandlers } from './blobs.ts';
+import type { RepositoryRequirement, Requirement } from './entrance.ts';
 import type { Handler } from './exchange.ts';
 import { listingHandlers } from './listings.ts';
 import { manifestHandlers } from './manifests.ts';
 import type { Health } from './operations.ts';
 import { operationHandlers } from './operations.ts';
 import type { HttpOptions } from './options.ts';
+import { type TokenSurroundings, tokenHandlers } from './token.ts';
 import { uploadHandlers } from './uploads.ts';
-import { openUrls } from './urls.ts';
+import { type Urls, openUrls } from './urls.ts';
 
 export type Method = 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
-
-/** Who may come in: `user`: whoever proves to be one; `operator`: as `http.metrics.access` says; `anyone`. */
-export type Entry = 'user' | 'operator' | 'anyone';
 
 /** One thing the server answers to. A GET answers HEAD too. */
 export interface Route {
@@ -22,59 +21,109 @@ export interface Route {
   readonly method: Method;
   /** A fixed text, with or without a slash at its end; or a pattern, whose named groups become `params`. */
   readonly path: string | RegExp;
-  readonly entry: Entry;
+  readonly requires: Requirement;
   readonly handler: Handler;
+  /** Answers whoever may not see the repository, as if it were not there. */
+  readonly unseen?: Handler;
 }
 
-export interface RouteSurroundings {
+export interface RouteSurroundings extends TokenSurroundings {
   readonly registry: Registry;
+  /** A registry that has nothing: what there is for those who may not see what there is. */
+  readonly emptyRegistry: Registry;
   readonly metrics: Metrics;
   readonly health: Health;
   readonly options: HttpOptions;
   readonly manifestMaxBytes: number;
+  /** Whether pulls are written down there. */
+  readonly notesPulls: boolean;
 }
+
+const MANIFEST = /^\/v2\/(?<name>.+)\/manifests\/(?<reference>[^/]+)$/;
+const UPLOADS = /^\/v2\/(?<name>.+)\/blobs\/uploads\/?$/;
+const UPLOAD = /^\/v2\/(?<name>.+)\/blobs\/uploads\/(?<id>[^/]+)$/;
+const BLOB = /^\/v2\/(?<name>.+)\/blobs\/(?!uploads\/?$)(?<digest>[^/]+)$/;
+const TAGS = /^\/v2\/(?<name>.+)\/tags\/list$/;
+const REFERRERS = /^\/v2\/(?<name>.+)\/referrers\/(?<digest>[^/]+)$/;
+
+const READ: RepositoryRequirement = { repository: 'pull', unseen: 'nothing' };
+// Whoever may push may attach. What more a manifest asks for depends on what it is: the registry looks.
+const BEGIN: RepositoryRequirement = { repository: 'attach', unseen: 'denied' };
+const GO_ON: RepositoryRequirement = { repository: 'attach', unseen: 'nothing' };
+const DELETE: RepositoryRequirement = { repository: 'delete', unseen: 'nothing' };
+const DELETE_MANIFEST: RepositoryRequirement = {
+  repository: { tag: 'untag', digest: 'delete' },
+  unseen: 'nothing',
+};
 
 /**
  * Every route there is. A name may hold slashes, so the patterns take as much as they can and the last fixed word
  * decides; what a name may look like is for the handlers to say, with an error that names it.
  */
 export function routes(surroundings: RouteSurroundings): readonly Route[] {
-  const { registry, options } = surroundings;
-  const urls = openUrls(options.publicUrl);
-  const blobs = blobHandlers(registry);
-  const manifests = manifestHandlers(registry, urls, surroundings.manifestMaxBytes);
-  const uploads = uploadHandlers(registry, urls);
-  const listings = listingHandlers(registry, urls);
-  const operations = operationHandlers(surroundings);
+  const urls = openUrls(surroundings.options.publicUrl);
+  return [...repositoryRoutes(surroundings, urls), ...otherRoutes(surroundings, urls)];
+}
 
-  const MANIFEST = /^\/v2\/(?<name>.+)\/manifests\/(?<reference>[^/]+)$/;
-  const UPLOADS = /^\/v2\/(?<name>.+)\/blobs\/uploads\/?$/;
-  const UPLOAD = /^\/v2\/(?<name>.+)\/blobs\/uploads\/(?<id>[^/]+)$/;
-  const BLOB = /^\/v2\/(?<name>.+)\/blobs\/(?!uploads\/?$)(?<digest>[^/]+)$/;
-  const user = 'user';
+function repositoryRoutes(surroundings: RouteSurroundings, urls: Urls): Route[] {
+  const here = repositoryHandlers(surroundings, surroundings.registry, urls);
+  const nowhere = repositoryHandlers(surroundings, surroundings.emptyRegistry, urls);
+  const route = (
+    name: string,
+    method: Method,
+    path: RegExp,
+    requires: RepositoryRequirement,
+    handler: (handlers: RepositoryHandlers) => Handler,
+  ): Route => ({ name, method, path, requires, handler: handler(here), unseen: handler(nowhere) });
   return [
-    { name: 'end-3', method: 'GET', path: MANIFEST, entry: user, handler: manifests.get },
-    { name: 'end-2', method: 'GET', path: BLOB, entry: user, handler: blobs.get },
-    { name: 'end-1', method: 'GET', path: /^\/v2\/?$/, entry: user, handler: operations.ping },
-    { name: 'end-4', method: 'POST', path: UPLOADS, entry: user, handler: uploads.start },
-    { name: 'end-5', method: 'PATCH', path: UPLOAD, entry: user, handler: uploads.append },
-    { name: 'end-6', method: 'PUT', path: UPLOAD, entry: user, handler: uploads.finish },
-    { name: 'end-13', method: 'GET', path: UPLOAD, entry: user, handler: uploads.status },
-    { name: 'end-14', method: 'DELETE', path: UPLOAD, entry: user, handler: uploads.cancel },
-    { name: 'end-7', method: 'PUT', path: MANIFEST, entry: user, handler: manifests.put },
-    { name: 'end-9', method: 'DELETE', path: MANIFEST, entry: user, handler: manifests.remove },
-    { name: 'end-10', method: 'DELETE', path: BLOB, entry: user, handler: blobs.remove },
-    { name: 'end-8', method: 'GET', path: /^\/v2\/(?<name>.+)\/tags\/list$/, entry: user, handler: listings.tags },
+    route('end-3', 'GET', MANIFEST, READ, ({ manifests }) => manifests.get),
+    route('end-2', 'GET', BLOB, READ, ({ blobs }) => blobs.get),
+    route('end-4', 'POST', UPLOADS, BEGIN, ({ uploads }) => uploads.start),
+    route('end-5', 'PATCH', UPLOAD, GO_ON, ({ uploads }) => uploads.append),
+    route('end-6', 'PUT', UPLOAD, GO_ON, ({ uploads }) => uploads.finish),
+    route('end-13', 'GET', UPLOAD, GO_ON, ({ uploads }) => uploads.status),
+    route('end-14', 'DELETE', UPLOAD, GO_ON, ({ uploads }) => uploads.cancel),
+    route('end-7', 'PUT', MANIFEST, BEGIN, ({ manifests }) => manifests.put),
+    route('end-9', 'DELETE', MANIFEST, DELETE_MANIFEST, ({ manifests }) => manifests.remove),
+    route('end-10', 'DELETE', BLOB, DELETE, ({ blobs }) => blobs.remove),
+    route('end-8', 'GET', TAGS, READ, ({ listings }) => listings.tags),
+    route('end-12', 'GET', REFERRERS, READ, ({ listings }) => listings.referrers),
+  ];
+}
+
+type RepositoryHandlers = ReturnType<typeof repositoryHandlers>;
+
+function repositoryHandlers(surroundings: RouteSurroundings, registry: Registry, urls: Urls) {
+  const { manifestMaxBytes: maxBytes, note, notesPulls } = surroundings;
+  const onPull = notesPulls ? note : undefined;
+  return {
+    blobs: blobHandlers(registry),
+    manifests: manifestHandlers(registry, urls, { maxBytes, onPull }),
+    uploads: uploadHandlers(registry, urls),
+    listings: listingHandlers(registry, urls),
+  };
+}
+
+function otherRoutes(surroundings: RouteSurroundings, urls: Urls): Route[] {
+  const { registry, options } = surroundings;
+  const operations = operationHandlers(surroundings);
+  const token = tokenHandlers(surroundings);
+  const { catalog } = listingHandlers(registry, urls);
+  const metricsFor = { loopback: 'operator', authenticated: 'user', anyone: 'anyone' } as const;
+  return [
+    { name: 'end-1', method: 'GET', path: /^\/v2\/?$/, requires: 'visitor', handler: operations.ping },
+    { name: 'catalog', method: 'GET', path: '/v2/_catalog', requires: 'catalog', handler: catalog },
+    { name: 'token', method: 'GET', path: '/token', requires: 'anyone', handler: token.get },
+    { name: 'token', method: 'POST', path: '/token', requires: 'anyone', handler: token.post },
+    { name: 'jwks', method: 'GET', path: '/.well-known/jwks.json', requires: 'anyone', handler: token.jwks },
+    { name: 'healthz', method: 'GET', path: '/healthz', requires: 'anyone', handler: operations.healthz },
+    { name: 'readyz', method: 'GET', path: '/readyz', requires: 'anyone', handler: operations.readyz },
     {
-      name: 'end-12',
+      name: 'metrics',
       method: 'GET',
-      path: /^\/v2\/(?<name>.+)\/referrers\/(?<digest>[^/]+)$/,
-      entry: user,
-      handler: listings.referrers,
+      path: '/metrics',
+      requires: metricsFor[options.metrics.access],
+      handler: operations.metrics,
     },
-    { name: 'catalog', method: 'GET', path: '/v2/_catalog', entry: user, handler: listings.catalog },
-    { name: 'healthz', method: 'GET', path: '/healthz', entry: 'anyone', handler: operations.healthz },
-    { name: 'readyz', method: 'GET', path: '/readyz', entry: 'anyone', handler: operations.readyz },
-    { name: 'metrics', method: 'GET', path: '/metrics', entry: 'operator', handler: operations.metrics },
   ];
 }

@@ -4,7 +4,7 @@ import { parseName } from '#oci/name.ts';
 import type { Registry } from '#registry/open.ts';
 import type { Stretch, Upload } from '#registry/uploads.ts';
 import { allowSilenceAfter, bodyOf, contentRange, hasBody } from './body.ts';
-import { type Exchange, type Handler, answerEmpty, parameter } from './exchange.ts';
+import { type Exchange, type Handler, answerEmpty, originOf, parameter, sessionOf } from './exchange.ts';
 import type { Urls } from './urls.ts';
 
 /** end-4, end-5, end-6, end-11, end-13 and end-14. */
@@ -49,7 +49,12 @@ export function uploadHandlers({ blobs, uploads }: Registry, urls: Urls): Upload
       if (mount !== undefined) {
         const from = parameter(exchange, 'from');
         const wanted = parseDigest(mount);
-        if (await blobs.mount(repository, wanted, from === undefined ? undefined : parseName(from))) {
+        const session = sessionOf(exchange);
+        const source = {
+          from: from === undefined ? undefined : parseName(from),
+          mayRead: (name: string) => session.may('pull', name),
+        };
+        if (await blobs.mount(repository, wanted, source)) {
           created(exchange, repository, wanted);
           return;
         }
@@ -59,7 +64,7 @@ export function uploadHandlers({ blobs, uploads }: Registry, urls: Urls): Upload
         created(exchange, repository, expected);
         return;
       }
-      underWay(exchange, await uploads.start(repository, algorithmFor(exchange), actorOf(exchange)), 202);
+      underWay(exchange, await uploads.start(repository, algorithmFor(exchange), originOf(exchange).actor), 202);
     },
 
     async status(exchange) {
@@ -114,8 +119,4 @@ function algorithmFor(exchange: Exchange): Algorithm {
   throw new RegistryError('DIGEST_INVALID', 'expected digest-algorithm to be sha256 or sha512', {
     detail: { algorithm: algorithm.slice(0, 64) },
   });
-}
-
-function actorOf(exchange: Exchange): string {
-  return exchange.state.actor?.name ?? '';
 }

@@ -17,3 +17,22 @@ export async function repositoryNames(database: Sql, after: string, limit: numbe
     select name from repositories where name > ${after} order by name limit ${limit}`);
   return rows.map((row) => row.name);
 }
+
+/** Names from `from` on and before `before`, in byte order. */
+export interface NameRange {
+  readonly from: string;
+  readonly before: string;
+}
+
+/** Names within the range and after the given one, in byte order. */
+export async function repositoryNamesWithin(
+  database: Sql,
+  range: NameRange,
+  after: string,
+  limit: number,
+): Promise<string[]> {
+  const rows = await database.all<{ name: string }>(sql`
+    select name from repositories where name > ${after} and name >= ${range.from} and name < ${range.before}
+    order by name limit ${limit}`);
+  return rows.map((row) => row.name);
+}

@@ -30,6 +30,13 @@ export async function deleteTag(database: Sql, repository: string, tag: string):
   return rows.length === 1;
 }
 
+/** Tags that point at a manifest, in byte order. */
+export async function tagsAt(database: Sql, repository: string, digest: Digest): Promise<string[]> {
+  const rows = await database.all<{ name: string }>(sql`
+    select name as "name" from tags where repository = ${repository} and digest = ${digest} order by name`);
+  return rows.map((row) => row.name);
+}
+
 /** Tags after the given one, in byte order. */
 export async function tagNames(database: Sql, repository: string, after: string, limit: number): Promise<string[]> {
   const rows = await database.all<{ name: string }>(sql`

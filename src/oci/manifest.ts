@@ -56,7 +56,10 @@ export interface Manifest {
   readonly mediaType: string;
   /** As the referrers list must show it; empty when an index has none. Distribution Spec v1.1.1, end-12. */
   readonly artifactType: string;
-  /** Config and layers that must be here. */
+  /** Absent of an index. */
+  readonly config: Descriptor | undefined;
+  readonly layers: readonly Descriptor[];
+  /** Those of config and layers that must be here. */
   readonly blobs: readonly Descriptor[];
   /** Children of an index. */
   readonly children: readonly Descriptor[];
@@ -80,12 +83,14 @@ export function parseManifest(bytes: Uint8Array, contentType: string | undefined
 
 function readImage(document: object, type: string): Manifest {
   const found = check(image, document);
-  const blobs = [found.config, ...(found.layers ?? [])];
+  const layers = found.layers ?? [];
   return {
     shape: 'image',
     mediaType: type,
     artifactType: found.artifactType || found.config.mediaType,
-    blobs: blobs.filter((blob) => !isNonDistributable(blob.mediaType)),
+    config: found.config,
+    layers,
+    blobs: [found.config, ...layers].filter((blob) => !isNonDistributable(blob.mediaType)),
     children: [],
     subject: found.subject?.digest,
     annotations: found.annotations ?? undefined,
@@ -98,6 +103,8 @@ function readIndex(document: object, type: string): Manifest {
     shape: 'index',
     mediaType: type,
     artifactType: found.artifactType ?? '',
+    config: undefined,
+    layers: [],
     blobs: [],
     children: found.manifests ?? [],
     subject: found.subject?.digest,

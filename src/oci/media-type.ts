@@ -31,6 +31,23 @@ export function isNonDistributable(mediaType: string): boolean {
   );
 }
 
+/** Whether a blob of that type is what a container's files are unpacked from. */
+export function isImageLayer(mediaType: string): boolean {
+  return (
+    mediaType.startsWith('application/vnd.oci.image.layer.') ||
+    mediaType.startsWith('application/vnd.docker.image.rootfs.') ||
+    mediaType.startsWith('application/vnd.docker.container.image.rootfs.')
+  );
+}
+
+/** Whether a blob of that type is what a container is started by. */
+export function isImageConfig(mediaType: string): boolean {
+  return (
+    mediaType === 'application/vnd.oci.image.config.v1+json' ||
+    mediaType === 'application/vnd.docker.container.image.v1+json'
+  );
+}
+
 /** The type alone: lower case, no parameters. Distribution Spec v1.1.1: "registries SHOULD ignore parameters". */
 export function bareMediaType(contentType: string): string {
   return (contentType.split(';', 1)[0] ?? '').trim().toLowerCase();

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import { findBlobSize, findBytes, linkBlob, repositoriesWithBlob, unlinkBlob } from '#metadata/blobs.ts';
+import { type Origin, recordEvent } from '#metadata/events.ts';
 import { manifestsNaming } from '#metadata/manifests.ts';
 import { ensureRepository } from '#metadata/repositories.ts';
 import type { Digest } from '#oci/digest.ts';
@@ -13,24 +14,34 @@ export interface Blob {
   readonly sizeBytes: number;
 }
 
+/** Where a blob may be mounted from. */
+export interface MountSource {
+  readonly from: string | undefined;
+  readonly mayRead: (repository: string) => boolean;
+}
+
 export interface Blobs {
   /** @throws {RegistryError} BLOB_UNKNOWN: not in this repository, whoever else may have it */
   find(repository: string, digest: Digest): Promise<Blob>;
   /** Writes a blob that was found, or a range of it, into a stream, and leaves the stream open. */
   send(blob: Blob, target: Writable, range?: ByteRange): Promise<void>;
   /**
-   * Lets `repository` read a blob that `from` holds, or any repository when `from` is undefined. Returns false when
-   * there is none. Distribution Spec v1.1.1, end-11.
+   * Lets `repository` read a blob that `from` holds, or any repository when `from` is undefined, if the caller may read
+   * it there. Returns false when not, or when there is none: which of the two, nobody learns. Distribution Spec v1.1.1,
+   * end-11.
    */
-  mount(repository: string, digest: Digest, from: string | undefined): Promise<boolean>;
+  mount(repository: string, digest: Digest, source: MountSource): Promise<boolean>;
   /**
    * Takes the blob out of the repository; its bytes go when no repository uses them. Distribution Spec v1.1.1, end-10.
    *
    * @throws {RegistryError} BLOB_UNKNOWN
    * @throws {RegistryError} UNSUPPORTED (conflict) while a manifest of the repository names it
    */
-  remove(repository: string, digest: Digest): Promise<void>;
+  remove(repository: string, digest: Digest, origin: Origin): Promise<void>;
 }
+
+/** A base layer may lie in thousands of repositories; one that the caller may read is among the first or is pushed anew. */
+const HOLDERS_MAX = 1000;
 
 export function openBlobs(context: Context): Blobs {
   const { metadata, store, clock } = context;
@@ -48,9 +59,10 @@ export function openBlobs(context: Context): Blobs {
       await store.readInto(bytes.location, target, range);
     },
 
-    mount: (repository, digest, from) =>
+    mount: (repository, digest, { from, mayRead }) =>
       metadata.transaction(async (inside) => {
-        const [holder] = from === undefined ? await repositoriesWithBlob(inside, digest, 1) : [from];
+        const holders = from === undefined ? await repositoriesWithBlob(inside, digest, HOLDERS_MAX) : [from];
+        const holder = holders.find(mayRead);
         const sizeBytes = holder === undefined ? undefined : await findBlobSize(inside, holder, digest);
         if (sizeBytes === undefined) return false;
         await ensureRepository(inside, repository, clock());
@@ -58,7 +70,7 @@ export function openBlobs(context: Context): Blobs {
         return true;
       }),
 
-    remove: (repository, digest) =>
+    remove: (repository, digest, origin) =>
       metadata.transaction(async (inside) => {
         const manifests = await manifestsNaming(inside, repository, { kind: 'blob', digest }, 10);
         const removed = await unlinkBlob(inside, repository, digest);
@@ -69,6 +81,7 @@ export function openBlobs(context: Context): Blobs {
             detail: { digest, manifests },
           });
         }
+        await recordEvent(inside, origin, { kind: 'blob.delete', repository, digest }, clock());
       }),
   };
 }

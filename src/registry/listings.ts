@@ -1,5 +1,6 @@
 import { referrersAfter } from '#metadata/manifests.ts';
-import { repositoryExists, repositoryNames } from '#metadata/repositories.ts';
+import { type NameRange, repositoryExists, repositoryNames, repositoryNamesWithin } from '#metadata/repositories.ts';
+import type { Sql } from '#metadata/sql.ts';
 import { tagNames } from '#metadata/tags.ts';
 import type { Digest } from '#oci/digest.ts';
 import { RegistryError } from '#oci/errors.ts';
@@ -33,8 +34,8 @@ export interface Referrer {
 }
 
 export interface Listings {
-  /** Every repository, in byte order. */
-  repositories(window: Window): Promise<Page<string>>;
+  /** The repositories whose names lie in the ranges, in byte order; every one when there are no ranges. */
+  repositories(window: Window, visible: readonly NameRange[] | undefined): Promise<Page<string>>;
   /** @throws {RegistryError} NAME_UNKNOWN. Distribution Spec v1.1.1, end-8. */
   tags(repository: string, window: Window): Promise<Page<string>>;
   /**
@@ -53,7 +54,12 @@ export interface Listings {
 
 export function openListings({ metadata }: Context): Listings {
   return {
-    repositories: (window) => page(window, PAGE_MAX, (limit) => repositoryNames(metadata, window.after, limit)),
+    repositories: (window, visible) =>
+      page(window, PAGE_MAX, (limit) =>
+        visible === undefined
+          ? repositoryNames(metadata, window.after, limit)
+          : namesWithin(metadata, visible, window.after, limit),
+      ),
 
     async tags(repository, window) {
       const found = await page(window, PAGE_MAX, (limit) => tagNames(metadata, repository, window.after, limit));
@@ -69,6 +75,22 @@ export function openListings({ metadata }: Context): Listings {
       return withinBytes({ ...found, entries: found.entries.map(descriptorOf) }, REFERRERS_PAGE_BYTES);
     },
   };
+}
+
+/** Only as many ranges are looked at as it takes to fill the page. */
+async function namesWithin(
+  metadata: Sql,
+  ranges: readonly NameRange[],
+  after: string,
+  limit: number,
+): Promise<string[]> {
+  const names: string[] = [];
+  for (const range of ranges) {
+    if (range.before <= after) continue;
+    names.push(...(await repositoryNamesWithin(metadata, range, after, limit - names.length)));
+    if (names.length >= limit) break;
+  }
+  return names;
 }
 
 /** Asks for one entry more than wanted: whether it comes says whether the list goes on. */

@@ -1,6 +1,7 @@
 import { buffer } from 'node:stream/consumers';
 import { LRUCache } from 'lru-cache';
 import { blobSizes, findBytes } from '#metadata/blobs.ts';
+import { type NewEvent, type Origin, recordEvent } from '#metadata/events.ts';
 import {
   type ManifestRow,
   deleteManifest,
@@ -12,11 +13,12 @@ import {
 } from '#metadata/manifests.ts';
 import { ensureRepository } from '#metadata/repositories.ts';
 import type { Sql } from '#metadata/sql.ts';
-import { deleteTag, findTag, setTag } from '#metadata/tags.ts';
+import { deleteTag, findTag, setTag, tagsAt } from '#metadata/tags.ts';
 import { type Digest, algorithmOf, digestOf } from '#oci/digest.ts';
 import { RegistryError, RegistryErrors } from '#oci/errors.ts';
 import { type Descriptor, type Manifest, parseManifest } from '#oci/manifest.ts';
 import type { Reference } from '#oci/reference.ts';
+import { requireAttachment } from './attachments.ts';
 import { land, requireDigest, settle } from './bytes.ts';
 import type { Context } from './context.ts';
 
@@ -41,7 +43,9 @@ export interface ManifestPush {
   readonly tags: readonly string[];
   readonly contentType: string | undefined;
   readonly bytes: Uint8Array;
-  readonly by: string;
+  readonly origin: Origin;
+  /** The caller may only add signatures and attestations to what is there. */
+  readonly attachOnly: boolean;
   readonly precondition: Precondition;
 }
 
@@ -61,6 +65,7 @@ export interface Manifests {
    * @throws {RegistryError} MANIFEST_INVALID, DIGEST_INVALID
    * @throws {RegistryErrors} MANIFEST_BLOB_UNKNOWN, one for each config, layer or child that is not here
    * @throws {RegistryError} DENIED (precondition) the tag or digest is not what the caller last saw
+   * @throws {RegistryError} DENIED the caller may only attach, and this is no attachment
    */
   push(push: ManifestPush): Promise<PushedManifest>;
   /**
@@ -69,7 +74,7 @@ export interface Manifests {
    * @throws {RegistryError} MANIFEST_UNKNOWN
    * @throws {RegistryError} UNSUPPORTED (conflict) while an index of the repository names the manifest
    */
-  remove(repository: string, reference: Reference): Promise<void>;
+  remove(repository: string, reference: Reference, origin: Origin): Promise<void>;
 }
 
 export function openManifests(context: Context): Manifests {
@@ -103,19 +108,20 @@ export function openManifests(context: Context): Manifests {
 
     push: (push) => pushManifest(context, push),
 
-    remove: (repository, reference) =>
+    remove: (repository, reference, origin) =>
       metadata.transaction(async (inside) => {
-        const removed =
+        const events =
           reference.tag === undefined
             ? await removeManifest(inside, repository, reference.digest)
-            : await deleteTag(inside, repository, reference.tag);
-        if (!removed) throw unknownManifest(reference);
+            : await removeTag(inside, repository, reference.tag);
+        if (events.length === 0) throw unknownManifest(reference);
+        for (const event of events) await recordEvent(inside, origin, { ...event, repository }, context.clock());
       }),
   };
 }
 
 async function pushManifest(context: Context, push: ManifestPush): Promise<PushedManifest> {
-  const { repository, reference, bytes, by } = push;
+  const { repository, reference, bytes, origin } = push;
   const manifest = parseManifest(bytes, push.contentType);
   const digest = digestOf(bytes, reference.digest === undefined ? 'sha256' : algorithmOf(reference.digest));
   if (reference.digest !== undefined) requireDigest(reference.digest, digest);
@@ -123,10 +129,12 @@ async function pushManifest(context: Context, push: ManifestPush): Promise<Pushe
 
   // Asked here to spare the disk a manifest that cannot be taken, and again inside, where the answer holds.
   await requireContent(context, context.metadata, repository, manifest);
+  const grownFrom = push.attachOnly ? await requireAttachment(context, { repository, tags, manifest }) : undefined;
   const landed = await land(context, digest, one(bytes));
   return await settle(context, landed, async (metadata) => {
     await requirePrecondition(metadata, push);
     await requireContent(context, metadata, repository, manifest);
+    if (push.attachOnly) await requireUnmoved(metadata, repository, tags, grownFrom);
     const now = context.clock();
     await ensureRepository(metadata, repository, now);
     await insertManifest(
@@ -138,13 +146,43 @@ async function pushManifest(context: Context, push: ManifestPush): Promise<Pushe
         sizeBytes: bytes.byteLength,
         blobs: manifest.blobs.map((blob) => blob.digest),
         children: manifest.children.map((child) => child.digest),
-        pushedBy: by,
+        pushedBy: origin.actor,
       },
       now,
     );
-    for (const name of tags) await setTag(metadata, { repository, name, digest, by }, now);
+    const detail = { mediaType: manifest.mediaType, sizeBytes: bytes.byteLength, tags };
+    await recordEvent(metadata, origin, { kind: 'manifest.push', repository, reference: tags[0], digest, detail }, now);
+    for (const name of tags) await moveTag(metadata, { repository, name, digest }, origin, now);
     return { digest, subject: manifest.subject };
   });
+}
+
+/** @throws {RegistryError} DENIED (precondition) somebody else attached something under the tag meanwhile */
+async function requireUnmoved(
+  metadata: Sql,
+  repository: string,
+  [tag]: readonly string[],
+  expected: Digest | undefined,
+): Promise<void> {
+  if (tag === undefined || (await findTag(metadata, repository, tag)) === expected) return;
+  throw new RegistryError('DENIED', 'the tag has moved meanwhile: read it and attach again', {
+    reason: 'precondition',
+  });
+}
+
+/** Points a tag at a manifest, and says so if it pointed elsewhere before. */
+async function moveTag(
+  metadata: Sql,
+  tag: { repository: string; name: string; digest: Digest },
+  origin: Origin,
+  now: number,
+): Promise<void> {
+  const { repository, name, digest } = tag;
+  const previous = await findTag(metadata, repository, name);
+  await setTag(metadata, { ...tag, by: origin.actor }, now);
+  if (previous === digest) return;
+  const detail = previous === undefined ? {} : { previous };
+  await recordEvent(metadata, origin, { kind: 'tag.set', repository, reference: name, digest, detail }, now);
 }
 
 async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -218,7 +256,15 @@ async function requirePrecondition(metadata: Sql, push: ManifestPush): Promise<v
   });
 }
 
-async function removeManifest(metadata: Sql, repository: string, digest: Digest): Promise<boolean> {
+/** What there is to tell of it; nothing when there was no such tag. */
+async function removeTag(metadata: Sql, repository: string, tag: string): Promise<NewEvent[]> {
+  const digest = await findTag(metadata, repository, tag);
+  const removed = await deleteTag(metadata, repository, tag);
+  return removed ? [{ kind: 'tag.delete', reference: tag, digest }] : [];
+}
+
+/** What there is to tell of it; nothing when there was no such manifest. */
+async function removeManifest(metadata: Sql, repository: string, digest: Digest): Promise<NewEvent[]> {
   const indexes = await manifestsNaming(metadata, repository, { kind: 'manifest', digest }, 10);
   if (indexes.length > 0 && (await findManifest(metadata, repository, digest)) !== undefined) {
     throw new RegistryError('UNSUPPORTED', 'indexes of this repository still name the manifest: delete them first', {
@@ -226,7 +272,12 @@ async function removeManifest(metadata: Sql, repository: string, digest: Digest)
       detail: { digest, indexes },
     });
   }
-  return await deleteManifest(metadata, repository, digest);
+  const tags = await tagsAt(metadata, repository, digest);
+  if (!(await deleteManifest(metadata, repository, digest))) return [];
+  return [
+    ...tags.map((tag): NewEvent => ({ kind: 'tag.delete', reference: tag, digest })),
+    { kind: 'manifest.delete', digest },
+  ];
 }
 
 function unknownManifest({ tag, digest }: { tag?: string; digest?: Digest }): RegistryError {

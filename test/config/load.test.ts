@@ -37,6 +37,10 @@ test('an empty file is all defaults, with paths beside the file', () => {
       maxHeaderSize: 32 * 1024,
       metrics: { access: 'loopback' },
     },
+    access: {
+      tokens: { lifetime: 300_000, refreshLifetime: 90 * 86_400_000, rotateKeysEvery: 30 * 86_400_000 },
+      passwords: { failureDelay: 1000 },
+    },
     storage: {
       driver: 'filesystem',
       filesystem: { root: join(folder, 'data/storage') },

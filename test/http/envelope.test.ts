@@ -203,7 +203,9 @@ describe('the answer to', () => {
     expect(answer.status).toBe(want.status);
     expect(codesOf(answer)).toEqual(want.code === undefined ? [] : [want.code]);
     expect(answer.headers.allow).toBe(want.allow);
-    expect(answer.headers['www-authenticate']?.startsWith('Basic realm="') ?? false).toBe(want.status === 401);
+    expect(answer.headers['www-authenticate']?.startsWith('Bearer realm="http://127.0.0.1:') ?? false).toBe(
+      want.status === 401,
+    );
     expect(answer.headers['content-type']).toMatch(/^application\/json/);
   });
 

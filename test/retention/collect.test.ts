@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newLocation } from '#registry/bytes.ts';
 import { collect } from '#retention/collect.ts';
 import { aBlob, aManifest } from '#test/support/images.ts';
-import { type Rooms, bodyOf, keysOf, openRooms } from '#test/support/rooms.ts';
+import { ORIGIN, type Rooms, bodyOf, keysOf, openRooms } from '#test/support/rooms.ts';
 
 const HOUR = 3_600_000;
 let rooms: Rooms;
@@ -25,7 +25,8 @@ async function pushImage(repository: string) {
     tags: [],
     contentType: image.mediaType,
     bytes: image.bytes,
-    by: 'someone',
+    origin: ORIGIN,
+    attachOnly: false,
     precondition: {},
   });
   return image;
@@ -42,8 +43,8 @@ describe('collection', () => {
 
   it('takes what nobody uses any more, and not before its time', async () => {
     const [kept, gone] = [await pushImage('c/kept'), await pushImage('c/gone')];
-    await rooms.registry.manifests.remove('c/gone', { digest: gone.digest });
-    for (const blob of gone.blobs) await rooms.registry.blobs.remove('c/gone', blob.digest);
+    await rooms.registry.manifests.remove('c/gone', { digest: gone.digest }, ORIGIN);
+    for (const blob of gone.blobs) await rooms.registry.blobs.remove('c/gone', blob.digest, ORIGIN);
     expect((await run()).removed).toEqual([]);
     rooms.advance(2 * HOUR);
 
@@ -63,7 +64,7 @@ describe('collection', () => {
     const blob = aBlob();
     for (const repository of ['c/one', 'c/two'])
       await rooms.registry.uploads.push(repository, blob.digest, bodyOf(blob.bytes));
-    await rooms.registry.blobs.remove('c/one', blob.digest);
+    await rooms.registry.blobs.remove('c/one', blob.digest, ORIGIN);
     rooms.advance(2 * HOUR);
     expect((await run()).removed).toEqual([]);
   });
@@ -84,7 +85,7 @@ describe('collection', () => {
   it('does not hit bytes that are pushed again meanwhile', async () => {
     const blob = aBlob();
     await rooms.registry.uploads.push('c/again', blob.digest, bodyOf(blob.bytes));
-    await rooms.registry.blobs.remove('c/again', blob.digest);
+    await rooms.registry.blobs.remove('c/again', blob.digest, ORIGIN);
     rooms.advance(2 * HOUR);
     // The fact is forgotten, the push comes, and only then the old object is removed.
     const { store } = rooms.context;

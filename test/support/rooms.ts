@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Origin } from '#metadata/events.ts';
 import { openMetadata } from '#metadata/open.ts';
 import type { Sql } from '#metadata/sql.ts';
 import type { Context } from '#registry/context.ts';
@@ -43,6 +44,9 @@ export async function openRooms(): Promise<Rooms> {
     },
   };
 }
+
+/** Who acts in tests of the rooms below http. */
+export const ORIGIN: Origin = { actor: 'tester', address: '192.0.2.1', requestId: 'r1' };
 
 /** Bytes as a body. */
 export async function* bodyOf(...chunks: (string | Uint8Array)[]): AsyncGenerator<Uint8Array> {

@@ -1,0 +1,50 @@
+import type { NewEvent, Origin } from '#metadata/events.ts';
+import type { Sql } from '#metadata/sql.ts';
+import { openAccounts } from './accounts.ts';
+import { type Authenticator, type Workloads, openAuthenticator } from './identity.ts';
+import type { AccessOptions } from './options.ts';
+import { type RefreshTokens, openRefreshTokens } from './refresh-tokens.ts';
+import { type SigningKeys, openSigningKeys } from './signing-keys.ts';
+import { openThrottle } from './throttle.ts';
+import { type Tokens, openTokens } from './tokens.ts';
+
+/** Who comes in, and what they get to come in with again. */
+export interface Access {
+  readonly authenticator: Authenticator;
+  readonly tokens: Tokens;
+  readonly refreshTokens: RefreshTokens;
+  readonly keys: SigningKeys;
+  /** What clients are told as the `service` of our tokens. */
+  readonly service: string;
+}
+
+export interface AccessContext {
+  readonly metadata: Sql;
+  readonly clock: () => number;
+  readonly options: AccessOptions;
+  readonly workloads: Workloads;
+  /** What clients call this registry, if that is settled. */
+  readonly publicUrl: string | undefined;
+  /** For the audit trail. */
+  readonly note: (origin: Origin, event: NewEvent) => void;
+}
+
+export function openAccess({ metadata, clock, options, workloads, publicUrl, note }: AccessContext): Access {
+  const { lifetime, refreshLifetime, rotateKeysEvery } = options.tokens;
+  // Not the host a client happened to use: all nodes must mean the same.
+  const service = publicUrl === undefined ? 'gatehouse' : new URL(publicUrl).host;
+  const keys = openSigningKeys({ metadata, clock, rotateEveryMs: rotateKeysEvery, tokenLifetimeMs: lifetime });
+  const tokens = openTokens({ keys, clock, service, lifetimeMs: lifetime });
+  const refreshTokens = openRefreshTokens({ metadata, clock, lifetimeMs: refreshLifetime });
+  const authenticator = openAuthenticator({
+    metadata,
+    clock,
+    accounts: openAccounts({ metadata, clock }),
+    tokens,
+    throttle: openThrottle(),
+    workloads,
+    failureDelayMs: options.passwords.failureDelay,
+    note,
+  });
+  return { authenticator, tokens, refreshTokens, keys, service };
+}

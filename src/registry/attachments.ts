@@ -1,0 +1,78 @@
+/*
+ * What somebody may push who may only attach: signatures and attestations to a manifest that is there, and nothing that
+ * a container could be started from.
+ */
+import { buffer } from 'node:stream/consumers';
+import { findBytes } from '#metadata/blobs.ts';
+import { findManifest, findManifestByTag } from '#metadata/manifests.ts';
+import { type Digest, isDigest } from '#oci/digest.ts';
+import { RegistryError } from '#oci/errors.ts';
+import { type Manifest, parseManifest } from '#oci/manifest.ts';
+import { isImageConfig, isImageLayer } from '#oci/media-type.ts';
+import type { Context } from './context.ts';
+
+/** A manifest that is to be an attachment. */
+interface Attachment {
+  readonly repository: string;
+  readonly tags: readonly string[];
+  readonly manifest: Manifest;
+}
+
+/** cosign's tags for what belongs to a manifest: `sha256-<hex>.sig`. cosign specs/SIGNATURE_SPEC.md, "Tag-based Discovery". */
+const COSIGN_TAG = /^(?<algorithm>sha256|sha512)-(?<hex>[0-9a-f]+)\.(?:sig|att|sbom)$/;
+
+/**
+ * Takes a referrer pushed by its digest, or a manifest under one of cosign's tags. One of the latter may only grow: what
+ * others attached stays.
+ *
+ * @returns what the tag points at now, if it is pushed by tag: it must still do so when the tag is moved
+ * @throws {RegistryError} DENIED, saying which rule it breaks
+ */
+export async function requireAttachment(context: Context, attachment: Attachment): Promise<Digest | undefined> {
+  const { repository, tags, manifest } = attachment;
+  const [tag, ...others] = tags;
+  if (manifest.config === undefined) throw denied('an index');
+  if (manifest.layers.some(({ mediaType }) => isImageLayer(mediaType))) {
+    throw denied('a manifest with the layers of an image');
+  }
+  if (tag === undefined && isImageConfig(manifest.config.mediaType)) {
+    throw denied('a manifest with the configuration of an image');
+  }
+  const subject = tag === undefined ? manifest.subject : subjectOfTag(tag);
+  if (subject === undefined) throw denied(tag === undefined ? 'a manifest without a subject' : 'a tag');
+  if (others.length > 0) throw denied('several tags');
+  if ((await findManifest(context.metadata, repository, subject)) === undefined) {
+    throw denied('something that belongs to a manifest that is not here');
+  }
+  return tag === undefined ? undefined : await requireGrowth(context, attachment, tag);
+}
+
+function subjectOfTag(tag: string): Digest | undefined {
+  const { algorithm = '', hex = '' } = COSIGN_TAG.exec(tag)?.groups ?? {};
+  const digest = `${algorithm}:${hex}`;
+  return isDigest(digest) ? digest : undefined;
+}
+
+/** cosign signs again by writing the same tag with one layer more. */
+async function requireGrowth(
+  { metadata, store }: Context,
+  { repository, manifest }: Attachment,
+  tag: string,
+): Promise<Digest | undefined> {
+  const current = await findManifestByTag(metadata, repository, tag);
+  const bytes = current === undefined ? undefined : await findBytes(metadata, current.digest);
+  if (current === undefined || bytes === undefined) return undefined;
+  const before = parseManifest(await buffer(await store.read(bytes.location)), current.mediaType);
+  const kept = new Set(manifest.layers.map(({ digest }) => digest));
+  if (before.layers.some(({ digest }) => !kept.has(digest))) {
+    throw denied('a manifest without the signatures that were there before');
+  }
+  return current.digest;
+}
+
+function denied(what: string): RegistryError {
+  return new RegistryError(
+    'DENIED',
+    `the permission to attach is for signatures and attestations to what is here: not for ${what}`,
+  );
+}
