@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Turnstile } from '#base/turnstile.ts';
+import { Turnstile, TurnstileFull } from '#base/turnstile.ts';
 
 test('lets no more in than it has places, in the order they asked', async () => {
   const turnstile = new Turnstile(2);
@@ -36,6 +36,24 @@ test('takes the next in when someone fails', async () => {
   await expect(failing).rejects.toThrow('no');
   expect(await next).toBe('in');
   expect(await turnstile.run(() => Promise.resolve('again'))).toBe('again');
+});
+
+test('turns away whom the line has no place for, and no one else', async () => {
+  const turnstile = new Turnstile(1, { waitingMax: 2 });
+  const gate = Promise.withResolvers<void>();
+  const ran: string[] = [];
+  const enter = (name: string): Promise<void> =>
+    turnstile.run(async () => {
+      ran.push(name);
+      await gate.promise;
+    });
+  const admitted = [enter('inside'), enter('first in line'), enter('second in line')];
+  await expect(enter('one too many')).rejects.toThrow(new TurnstileFull(2));
+  gate.resolve();
+  await Promise.all(admitted);
+  // The line is short again, and its place was not lost.
+  await enter('later');
+  expect(ran).toEqual(['inside', 'first in line', 'second in line', 'later']);
 });
 
 /** Lets everything run that waits for nothing but its turn. */
