@@ -21,7 +21,7 @@ const TABLE: Record<string, Row> = {
   metadata: { rooms: ['base', 'oci'], packages: ['better-sqlite3', 'zod'] },
   jobs: { rooms: ['base', 'observe', 'metadata'], packages: ['node-cron', 'zod'] },
   registry: { rooms: ['storage', 'base', 'oci', 'metadata'], packages: ['lru-cache', 'zod'] },
-  access: { rooms: ['base', 'oci', 'metadata'], packages: ['jose', 'lru-cache', 'zod'] },
+  access: { rooms: ['base', 'oci', 'metadata'], packages: ['bcryptjs', 'jose', 'lru-cache', 'zod'] },
   retention: { rooms: ['storage', 'base', 'oci', 'metadata', 'registry'], packages: ['zod'] },
   http: {
     rooms: ['storage', 'base', 'oci', 'observe', 'metadata', 'registry', 'access', 'retention'],

@@ -1,5 +1,5 @@
-/** Why an act on users was refused. */
-export type AccessReason = 'user-exists' | 'user-unknown' | 'name-invalid' | 'password-invalid';
+/** Why an act on users was refused; busy: too many passwords wait to be checked, and another try may do. */
+export type AccessReason = 'user-exists' | 'user-unknown' | 'name-invalid' | 'password-invalid' | 'busy';
 
 /** What is wrong with a user, in words no protocol owns. */
 export class AccessError extends Error {

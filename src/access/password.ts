@@ -1,5 +1,6 @@
 import { type ScryptOptions, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
-import { Turnstile } from '#base/turnstile.ts';
+import { Turnstile, TurnstileFull } from '#base/turnstile.ts';
+import { isBcrypt, verifyBcrypt } from './bcrypt.ts';
 import { AccessError } from './errors.ts';
 
 interface Cost {
@@ -19,16 +20,27 @@ const MOST_CHARACTERS = 1024;
 const FORM =
   /^\$scrypt\$ln=(?<ln>\d{1,2}),r=(?<r>\d{1,2}),p=(?<p>\d{1,2})\$(?<salt>[A-Za-z0-9+/]+)\$(?<hash>[A-Za-z0-9+/]+)$/;
 
-// Two of the four threads libuv has: a crowd at the door must not keep blobs from the disk.
-const turnstile = new Turnstile(2);
+// Two of the four threads libuv has: a crowd at the door must not keep blobs from the disk. 200 in line are half a minute;
+// nobody waits longer for an answer.
+const turnstile = new Turnstile(2, { waitingMax: 200 });
 
 /**
  * Turns a password into `$scrypt$ln=14,r=8,p=5$salt$hash`, salted anew each time.
  *
- * @throws {AccessError} password-invalid
+ * @throws {AccessError} password-invalid, busy
  */
 export async function hashPassword(password: string): Promise<string> {
   checkPassword(password);
+  return await rehashPassword(password);
+}
+
+/**
+ * Hashes a password that was right a moment ago, whatever its form: one that came from elsewhere may be shorter than
+ * {@link checkPassword} asks of new ones.
+ *
+ * @throws {AccessError} busy
+ */
+export async function rehashPassword(password: string): Promise<string> {
   const salt = randomBytes(SALT_BYTES);
   const hash = await derive(password, { salt, cost: COST, length: HASH_BYTES });
   return formatHash(COST, salt, hash);
@@ -37,12 +49,26 @@ export async function hashPassword(password: string): Promise<string> {
 /**
  * Whether this is the password that was hashed, at the cost the hash was made with.
  *
- * @throws {Error} the text is no hash of {@link hashPassword}
+ * @throws {Error} the text is neither a hash of {@link hashPassword} nor one of bcrypt
+ * @throws {AccessError} busy
  */
 export async function verifyPassword(password: string, stored: string): Promise<boolean> {
+  if (isBcrypt(stored)) return await inTurn(() => verifyBcrypt(password, stored));
   const { cost, salt, hash } = parseHash(stored);
   const candidate = await derive(password, { salt, cost, length: hash.length });
   return timingSafeEqual(candidate, hash);
+}
+
+/**
+ * Whether a stored hash is weaker than those made today, as bcrypt is: replace it with {@link rehashPassword} once its
+ * password is known to be right.
+ *
+ * @throws {Error} as {@link verifyPassword} does
+ */
+export function needsRehash(stored: string): boolean {
+  if (isBcrypt(stored)) return true;
+  const { cost } = parseHash(stored);
+  return memoryOf(cost) < memoryOf(COST) || memoryOf(cost) * cost.p < memoryOf(COST) * COST.p;
 }
 
 /** A hash no password fits: checking against it takes as long as against a real one. */
@@ -70,7 +96,7 @@ function derive(password: string, work: { salt: Buffer; cost: Cost; length: numb
   const { ln, r, p } = work.cost;
   const N = 2 ** ln;
   const options: ScryptOptions = { N, r, p, maxmem: 2 * 128 * N * r };
-  return turnstile.run(
+  return inTurn(
     () =>
       new Promise((resolve, reject) => {
         // NFC: the same é may be typed as one character or as two.
@@ -80,6 +106,20 @@ function derive(password: string, work: { salt: Buffer; cost: Cost; length: numb
         });
       }),
   );
+}
+
+async function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await turnstile.run(work);
+  } catch (error) {
+    if (!(error instanceof TurnstileFull)) throw error;
+    throw new AccessError('busy', 'too many passwords are waiting to be checked', { cause: error });
+  }
+}
+
+/** Relative: the bytes are 128 times as many. */
+function memoryOf({ ln, r }: Cost): number {
+  return 2 ** ln * r;
 }
 
 function formatHash({ ln, r, p }: Cost, salt: Buffer, hash: Buffer): string {
@@ -96,6 +136,6 @@ function parseHash(stored: string): { cost: Cost; salt: Buffer; hash: Buffer } {
   const parsed = { cost, salt: Buffer.from(salt, 'base64'), hash: Buffer.from(hash, 'base64') };
   // 1 GiB is the most a stored cost may ask of us; a short hash would let anyone in by chance.
   const sound = cost.ln >= 1 && cost.ln <= 20 && cost.r >= 1 && cost.r <= 8 && cost.p >= 1 && parsed.hash.length >= 16;
-  if (!sound) throw new Error('expected a password hash of the form $scrypt$ln=14,r=8,p=5$salt$hash');
+  if (!sound) throw new Error('expected a password hash of the form $scrypt$ln=14,r=8,p=5$salt$hash, or one of bcrypt');
   return parsed;
 }
