@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { durationBetween } from '#base/duration.ts';
+import { oidcOptions } from './oidc-options.ts';
 
 /** Who may come in, and for how long. */
 export const accessOptions = z.strictObject({
@@ -21,6 +22,7 @@ export const accessOptions = z.strictObject({
     })
     .prefault({})
     .describe('names and passwords'),
+  oidc: oidcOptions.prefault([]),
 });
 
 /** What {@link accessOptions} parses to. */

@@ -82,7 +82,7 @@ function parseYaml(text: string, source: string): unknown {
 /** A key with nothing after it, as when all below it is commented out, is a key left out. */
 function withoutNulls(value: unknown): unknown {
   if (value === null) return undefined;
-  if (Array.isArray(value)) return value;
+  if (Array.isArray(value)) return value.map(withoutNulls);
   if (typeof value !== 'object') return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withoutNulls(item)]));
 }

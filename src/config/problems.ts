@@ -23,7 +23,14 @@ export class ConfigError extends Error {
 /** A node of the JSON Schema, as far as remedies read it. */
 export interface SchemaNode {
   readonly default?: unknown;
+  readonly description?: unknown;
   readonly properties?: Readonly<Record<string, unknown>>;
+  /** Keys that have no default. */
+  readonly required?: readonly string[];
+  /** What every item of a list is. */
+  readonly items?: unknown;
+  /** What every value is where keys are free. */
+  readonly additionalProperties?: unknown;
 }
 
 type Path = readonly PropertyKey[];
@@ -70,7 +77,8 @@ function problemText(issue: z.core.$ZodIssue): string {
 }
 
 function kindText(kind: string): string {
-  return kind === 'object' ? 'keys of its own' : kind === 'string' ? 'text' : `a ${kind}`;
+  if (kind === 'object' || kind === 'record') return 'keys of its own';
+  return kind === 'string' ? 'text' : kind === 'array' ? 'a list' : `a ${kind}`;
 }
 
 function remedyOf(issue: z.core.$ZodIssue, schema: SchemaNode): string {
@@ -78,6 +86,10 @@ function remedyOf(issue: z.core.$ZodIssue, schema: SchemaNode): string {
   if (typeof stated === 'string') return stated;
   const node = nodeAt(schema, issue.path);
   if (node?.properties !== undefined) return `the keys here are ${Object.keys(node.properties).join(', ')}`;
+  if (nodeAt(schema, issue.path.slice(0, -1))?.required?.includes(String(issue.path.at(-1)))) {
+    const description = node?.description;
+    return issue.input === undefined && typeof description === 'string' ? `add it: ${description}` : 'correct it';
+  }
   const fallback = node?.default === undefined ? '' : ` to get the default, ${bare(node.default)}`;
   return `correct it, or remove the line${fallback}`;
 }
@@ -90,7 +102,8 @@ function bare(value: unknown): string {
 function nodeAt(schema: SchemaNode, path: Path): SchemaNode | undefined {
   let node: SchemaNode | undefined = schema;
   for (const key of path) {
-    const next: unknown = node?.properties?.[String(key)];
+    const next: unknown =
+      typeof key === 'number' ? node?.items : (node?.properties?.[String(key)] ?? node?.additionalProperties);
     node = typeof next === 'object' && next !== null ? next : undefined;
   }
   return node;

@@ -40,6 +40,7 @@ test('an empty file is all defaults, with paths beside the file', () => {
     access: {
       tokens: { lifetime: 300_000, refreshLifetime: 90 * 86_400_000, rotateKeysEvery: 30 * 86_400_000 },
       passwords: { failureDelay: 1000 },
+      oidc: [],
     },
     storage: {
       driver: 'filesystem',
