@@ -1,5 +1,6 @@
 import { type Access, openAccess } from '#access/open.ts';
 import { type Users, openUsers } from '#access/users.ts';
+import { openWorkloads } from '#access/workloads.ts';
 import type { Config } from '#config/schema.ts';
 import { httpListener } from '#http/app.ts';
 import { listen } from '#http/server.ts';
@@ -62,7 +63,7 @@ async function serve(config: Config, context: Context): Promise<RunningServer> {
     metadata,
     clock,
     options: config.access,
-    workloads: { isForUs: () => false, verify: () => Promise.reject(new Error('no issuers')) },
+    workloads: openWorkloads(config.access.oidc, { clock }),
     publicUrl: config.http.publicUrl,
     note,
   });

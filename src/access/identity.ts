@@ -4,11 +4,11 @@ import { LRUCache } from 'lru-cache';
 import type { NewEvent, Origin } from '#metadata/events.ts';
 import { findRobotCredential } from '#metadata/robots.ts';
 import type { Sql } from '#metadata/sql.ts';
-import { findPasswordHash } from '#metadata/users.ts';
+import { findPasswordHash, replacePasswordHash } from '#metadata/users.ts';
 import { type Accounts, type Identity, NOBODY, stampOf } from './accounts.ts';
 import { parseCredentials } from './credentials.ts';
-import { AuthenticationError } from './errors.ts';
-import { impossibleHash, verifyPassword } from './password.ts';
+import { AccessError, AuthenticationError } from './errors.ts';
+import { impossibleHash, needsRehash, rehashPassword, verifyPassword } from './password.ts';
 import { Session, type TokenScope } from './session.ts';
 import { CERTIFICATE_PREFIX, isRobotName } from './subject.ts';
 import type { Throttle } from './throttle.ts';
@@ -79,6 +79,8 @@ const WORKLOAD_USER = 'oidc';
 // A client sends the same header thousands of times; a derivation of a quarter second for each would be all we did.
 const REMEMBERED_MAX = 10_000;
 const REMEMBERED_MS = 60_000;
+/** How long a workload that came from an address is not announced again. */
+const GREETED_MS = 10 * 60_000;
 
 /**
  * Opens the door.
@@ -108,7 +110,10 @@ export function openAuthenticator(context: AuthenticatorContext): Authenticator 
     identity: Identity,
     rest: Partial<Pick<Remembered, 'token' | 'keyIsGood' | 'expiresAt'>> = {},
   ): Promise<Remembered> => {
-    const { token, keyIsGood, expiresAt = identity.expiresAt ?? Infinity } = rest;
+    const { token, keyIsGood } = rest;
+    // What an issuer vouches for is remembered by whoever asks the issuer, for as long as its keys are fresh.
+    const ours = identity.principal.kind === 'workload' && token === undefined ? clock() + 1000 : Infinity;
+    const expiresAt = Math.min(rest.expiresAt ?? Infinity, identity.expiresAt ?? Infinity, ours);
     // The number first: a change that comes between the two is then seen as one by the next request.
     const version = await accounts.version();
     return { identity, token, keyIsGood, expiresAt, version, session: await sessionOf(identity, token) };
@@ -195,13 +200,20 @@ interface PasswordDoor {
 function passwordDoor(context: AuthenticatorContext): PasswordDoor {
   const { metadata, throttle, workloads, failureDelayMs, note } = context;
   const nobody = impossibleHash();
+  // Their tokens are looked at all the time, by somebody who remembers them: that is not a login each time.
+  const greeted = new LRUCache<string, true>({ max: REMEMBERED_MAX, ttl: GREETED_MS });
 
   const checkUser = async (name: string, password: string): Promise<Identity | undefined> => {
     const passwordHash = await findPasswordHash(metadata, name);
     // An unknown name is worked on like any other.
     const isRight = await verifyPassword(password, passwordHash ?? nobody);
     if (!isRight || passwordHash === undefined) return undefined;
-    return { principal: { name, kind: 'user' }, stamp: stampOf(passwordHash), groups: [] };
+    if (!needsRehash(passwordHash))
+      return { principal: { name, kind: 'user' }, stamp: stampOf(passwordHash), groups: [] };
+    const to = await rehashPassword(password);
+    await metadata.transaction((inside) => replacePasswordHash(inside, { name, from: passwordHash, to }));
+    // Another login may have replaced it at the same moment, or somebody set another password.
+    return await checkUser(name, password);
   };
 
   const checkRobot = async (name: string, secret: string): Promise<Identity | undefined> => {
@@ -221,7 +233,10 @@ function passwordDoor(context: AuthenticatorContext): PasswordDoor {
   const logInWithToken = async (token: string, evidence: Evidence): Promise<Identity> => {
     try {
       const identity = await workloads.verify(token);
-      tell(identity.principal.name, evidence);
+      const { name } = identity.principal;
+      const visit = `${name} ${evidence.address}`;
+      if (!greeted.has(visit)) tell(name, evidence);
+      greeted.set(visit, true);
       return identity;
     } catch (error) {
       if (error instanceof AuthenticationError) tell('oidc', evidence, error.message);
@@ -235,7 +250,7 @@ function passwordDoor(context: AuthenticatorContext): PasswordDoor {
       if (name === WORKLOAD_USER && workloads.isForUs(password)) return await logInWithToken(password, evidence);
       const began = performance.now();
       await throttle.wait(name, evidence.address);
-      const identity = await (isRobotName(name) ? checkRobot(name, password) : checkUser(name, password));
+      const identity = await (isRobotName(name) ? checkRobot : checkUser)(name, password).catch(asSlowDown);
       if (identity !== undefined) {
         throttle.succeeded(name);
         tell(name, evidence);
@@ -247,6 +262,12 @@ function passwordDoor(context: AuthenticatorContext): PasswordDoor {
       throw new AuthenticationError('credentials', 'wrong name or password');
     },
   };
+}
+
+/** So many passwords wait to be checked that this one was not: a crowd, whoever they are. */
+function asSlowDown(error: unknown): never {
+  if (!(error instanceof AccessError) || error.reason !== 'busy') throw error;
+  throw new AuthenticationError('slow-down', 'too many passwords to check', { cause: error });
 }
 
 function secretFits(secret: string, secretHash: string): boolean {

@@ -58,6 +58,17 @@ export async function setPassword(
   return rows.length === 1;
 }
 
+/** Replaces the hash of a password by another hash of the same; returns false when it is not that hash any more. */
+export async function replacePasswordHash(
+  database: Sql,
+  user: { name: string; from: string; to: string },
+): Promise<boolean> {
+  const rows = await database.all(sql`
+    update users set password_hash = ${user.to} where name = ${user.name} and password_hash = ${user.from} returning name`);
+  if (rows.length === 1) await countAccessChange(database);
+  return rows.length === 1;
+}
+
 /** Returns false when there was no such user. */
 export async function deleteUser(database: Sql, name: string): Promise<boolean> {
   const rows = await database.all(sql`delete from users where name = ${name} returning name`);

@@ -30,6 +30,7 @@ export function openDoor(
     options: {
       tokens: { lifetime: 300_000, refreshLifetime: 90 * 86_400_000, rotateKeysEvery: 30 * 86_400_000 },
       passwords: { failureDelay: 0 },
+      oidc: [],
     },
     publicUrl: 'https://registry.example.org',
     note: (origin, event) => noted.push({ ...origin, ...event }),
