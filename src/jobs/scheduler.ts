@@ -10,6 +10,8 @@ export interface Job {
   readonly name: string;
   /** A cron expression of five or six fields, local time. */
   readonly schedule: string;
+  /** Whether there is anything to do, asked before the lease is taken; it must only read. Without it there always is. */
+  due?(): Promise<boolean>;
   run(signal: AbortSignal): Promise<string>;
 }
 
@@ -57,7 +59,9 @@ export function startJobs(jobs: readonly Job[], surroundings: Surroundings): Sch
 /** What node-cron has to say, such as that a start was missed, in our log and not past it. */
 function cronLogger(job: Job, log: Log): { [level in 'info' | 'warn' | 'error' | 'debug']: (said: unknown) => void } {
   const say = (said: unknown): void => log.info('scheduler', { job: job.name, said: String(said) });
-  return { info: say, warn: say, error: say, debug: () => undefined };
+  const ignore = (): void => undefined;
+  // A job that is asked whether it is due comes round so often that running past its next turn is nothing to report.
+  return { info: say, warn: job.due === undefined ? say : ignore, error: say, debug: ignore };
 }
 
 async function runOnce(job: Job, holder: string, signal: AbortSignal, surroundings: Surroundings): Promise<void> {
@@ -71,6 +75,7 @@ async function runOnce(job: Job, holder: string, signal: AbortSignal, surroundin
     return durationMs;
   };
   try {
+    if (job.due !== undefined && !(await job.due())) return;
     if (!(await renew())) {
       report('elsewhere');
       return;

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Job, startJobs } from '#jobs/scheduler.ts';
 import { takeLease } from '#metadata/leases.ts';
+import { sql } from '#metadata/sql.ts';
 import { openLog } from '#observe/log.ts';
 import { openMetrics } from '#observe/metrics.ts';
 import { type Rooms, openRooms } from '#test/support/rooms.ts';
@@ -78,6 +79,65 @@ describe('a job', () => {
     await expect.poll(() => started, { timeout: 5000 }).toBe(true);
     await scheduler.stop();
     expect(ended).toBe(true);
+  });
+});
+
+describe('a job that is asked whether it is due', () => {
+  it('takes no lease and writes nothing while it is not', async () => {
+    let asked = 0;
+    let runs = 0;
+    const around = surroundings();
+    const job: Job = {
+      name: 'idle',
+      schedule: EVERY_SECOND,
+      due: () => {
+        asked += 1;
+        return Promise.resolve(false);
+      },
+      run: () => {
+        runs += 1;
+        return Promise.resolve('ran');
+      },
+    };
+    // Changes with every commit of another connection, which is what every write is to the one that reads.
+    const commits = () => rooms.metadata.all(sql`pragma data_version`);
+    const before = await commits();
+    const scheduler = startJobs([job], around);
+    await expect.poll(() => asked, { timeout: 5000 }).toBeGreaterThanOrEqual(2);
+    await scheduler.stop();
+    expect(await commits()).toEqual(before);
+    expect(runs).toBe(0);
+    expect((await around.metrics.render()).text).not.toContain('job="idle"');
+  });
+
+  it('runs when it is', async () => {
+    const done: string[] = [];
+    const job: Job = {
+      name: 'busy',
+      schedule: EVERY_SECOND,
+      due: () => Promise.resolve(done.length < 2),
+      run: () => {
+        done.push('run');
+        return Promise.resolve('ran');
+      },
+    };
+    const scheduler = startJobs([job], surroundings());
+    await expect.poll(() => done.length, { timeout: 5000 }).toBe(2);
+    await scheduler.stop();
+  });
+
+  it('that cannot say so has failed', async () => {
+    const around = surroundings();
+    const job: Job = {
+      name: 'unsure',
+      schedule: EVERY_SECOND,
+      due: () => Promise.reject(new Error('no idea')),
+      run: () => Promise.resolve('ran'),
+    };
+    const scheduler = startJobs([job], around);
+    const failures = async () => (await around.metrics.render()).text;
+    await expect.poll(failures, { timeout: 5000 }).toContain('job="unsure",outcome="failed"');
+    await scheduler.stop();
   });
 });
 
