@@ -10,33 +10,37 @@ export interface Origin {
   readonly requestId: string;
 }
 
-/** Everything there can be an event of. The part before the dot is what it is about. */
-export type EventKind =
-  | 'login'
-  | 'token.issue'
-  | 'manifest.push'
-  | 'manifest.pull'
-  | 'manifest.delete'
-  | 'tag.set'
-  | 'tag.delete'
-  | 'blob.delete'
-  | 'grant.add'
-  | 'grant.remove'
-  | 'user.create'
-  | 'user.password'
-  | 'user.delete'
-  | 'group.create'
-  | 'group.delete'
-  | 'group.member.add'
-  | 'group.member.remove'
-  | 'robot.create'
-  | 'robot.rotate'
-  | 'robot.disable'
-  | 'robot.enable'
-  | 'robot.delete'
-  | 'key.rotate'
-  | 'access.refuse'
-  | 'webhook.give-up';
+/** Everything there can be an event of. The part before the first dot is what it is about. */
+export const EVENT_KINDS = [
+  'login',
+  'token.issue',
+  'manifest.push',
+  'manifest.pull',
+  'manifest.delete',
+  'tag.set',
+  'tag.delete',
+  'blob.delete',
+  'grant.add',
+  'grant.remove',
+  'user.create',
+  'user.password',
+  'user.delete',
+  'group.create',
+  'group.delete',
+  'group.member.add',
+  'group.member.remove',
+  'robot.create',
+  'robot.rotate',
+  'robot.disable',
+  'robot.enable',
+  'robot.delete',
+  'key.rotate',
+  'access.refuse',
+  'webhook.give-up',
+] as const;
+
+/** One of {@link EVENT_KINDS}. */
+export type EventKind = (typeof EVENT_KINDS)[number];
 
 /** Something that happened, or was refused. */
 export interface NewEvent {
@@ -101,18 +105,16 @@ export async function eventsBefore(
   before: number,
   limit: number,
 ): Promise<EventRow[]> {
-  return await database.all<EventRow>(eventsQuery(filter, before, limit));
+  const rows = await eventsOf(database, await database.all<{ id: number }>(idsQuery(filter, before, limit)));
+  return rows.toReversed();
 }
 
-function eventsQuery(filter: EventFilter, before: number, limit: number): Query {
+function idsQuery(filter: EventFilter, before: number, limit: number): Query {
   const { since = 0, until = Number.MAX_SAFE_INTEGER, actor, repository, kind, outcome } = filter;
   // One text for the two that have an index of their own; the rest is compared row by row.
   if (repository !== undefined) {
     return sql`
-      select id as "id", at as "at", kind as "kind", actor as "actor", address as "address", request_id as "requestId",
-        repository as "repository", reference as "reference", digest as "digest", outcome as "outcome",
-        reason as "reason", detail as "detail", count as "count"
-      from events
+      select id as "id" from events
       where repository = ${repository} and id < ${before} and at >= ${since} and at < ${until}
         and actor = coalesce(${actor ?? null}, actor) and kind = coalesce(${kind ?? null}, kind)
         and outcome = coalesce(${outcome ?? null}, outcome)
@@ -120,19 +122,13 @@ function eventsQuery(filter: EventFilter, before: number, limit: number): Query 
   }
   if (actor !== undefined) {
     return sql`
-      select id as "id", at as "at", kind as "kind", actor as "actor", address as "address", request_id as "requestId",
-        repository as "repository", reference as "reference", digest as "digest", outcome as "outcome",
-        reason as "reason", detail as "detail", count as "count"
-      from events
+      select id as "id" from events
       where actor = ${actor} and id < ${before} and at >= ${since} and at < ${until}
         and kind = coalesce(${kind ?? null}, kind) and outcome = coalesce(${outcome ?? null}, outcome)
       order by id desc limit ${limit}`;
   }
   return sql`
-    select id as "id", at as "at", kind as "kind", actor as "actor", address as "address", request_id as "requestId",
-      repository as "repository", reference as "reference", digest as "digest", outcome as "outcome",
-      reason as "reason", detail as "detail", count as "count"
-    from events
+    select id as "id" from events
     where id < ${before} and at >= ${since} and at < ${until}
       and kind = coalesce(${kind ?? null}, kind) and outcome = coalesce(${outcome ?? null}, outcome)
     order by id desc limit ${limit}`;
@@ -140,11 +136,27 @@ function eventsQuery(filter: EventFilter, before: number, limit: number): Query 
 
 /** Events after the given one, oldest first. */
 export async function eventsAfter(database: Sql, after: number, limit: number): Promise<EventRow[]> {
-  return await database.all<EventRow>(sql`
-    select id as "id", at as "at", kind as "kind", actor as "actor", address as "address", request_id as "requestId",
-      repository as "repository", reference as "reference", digest as "digest", outcome as "outcome",
-      reason as "reason", detail as "detail", count as "count"
-    from events where id > ${after} order by id limit ${limit}`);
+  const query = sql`select id as "id" from events where id > ${after} order by id limit ${limit}`;
+  return await eventsOf(database, await database.all<{ id: number }>(query));
+}
+
+/** The events of those ids, oldest first. */
+async function eventsOf(database: Sql, found: readonly { readonly id: number }[]): Promise<EventRow[]> {
+  const rows: EventRow[] = [];
+  // Databases bound the values of one statement.
+  for (const ids of pages(found.map(({ id }) => id).toSorted((one, other) => one - other))) {
+    const page = await database.all<EventRow>(sql`
+      select id as "id", at as "at", kind as "kind", actor as "actor", address as "address", request_id as "requestId",
+        repository as "repository", reference as "reference", digest as "digest", outcome as "outcome",
+        reason as "reason", detail as "detail", count as "count"
+      from events where id in ${ids} order by id`);
+    rows.push(...page);
+  }
+  return rows;
+}
+
+function* pages(ids: readonly number[]): Generator<readonly number[]> {
+  for (let start = 0; start < ids.length; start += 500) yield ids.slice(start, start + 500);
 }
 
 /** The id of the newest event; 0 when there is none. */

@@ -91,12 +91,14 @@ create index events_by_time on events (at);
 create index events_by_repository on events (repository, id) where repository is not null;
 create index events_by_actor on events (actor, id);
 
--- How far each webhook has come, and when a delivery that failed is tried again.
+-- How far each webhook has come, and when a delivery that failed is tried again. `failing_since` is when the event after
+-- `last_event` failed for the first time.
 create table webhook_cursors (
   webhook text primary key,
   last_event bigint not null,
   attempts bigint not null,
   next_attempt_at bigint not null,
+  failing_since bigint,
   last_error text
 );
 
