@@ -23,17 +23,18 @@ const TABLE: Record<string, Row> = {
   registry: { rooms: ['storage', 'base', 'oci', 'metadata'], packages: ['lru-cache', 'zod'] },
   access: { rooms: ['base', 'oci', 'metadata'], packages: ['bcryptjs', 'jose', 'lru-cache', 'zod'] },
   retention: { rooms: ['storage', 'base', 'oci', 'metadata', 'registry'], packages: ['zod'] },
+  audit: { rooms: ['base', 'oci', 'metadata'], packages: ['zod'] },
   http: {
-    rooms: ['storage', 'base', 'oci', 'observe', 'metadata', 'registry', 'access', 'retention'],
+    rooms: ['storage', 'base', 'oci', 'observe', 'metadata', 'registry', 'access', 'retention', 'audit'],
     packages: ['koa', '@koa/router', 'zod'],
   },
   config: {
-    rooms: ['storage', 'base', 'observe', 'metadata', 'jobs', 'registry', 'access', 'retention', 'http'],
+    rooms: ['storage', 'base', 'observe', 'metadata', 'jobs', 'registry', 'access', 'retention', 'audit', 'http'],
     packages: ['yaml', 'zod'],
     only: 'options.ts',
   },
   'app.ts': {
-    rooms: ['storage', 'observe', 'metadata', 'jobs', 'registry', 'access', 'retention', 'http', 'config'],
+    rooms: ['storage', 'observe', 'metadata', 'jobs', 'registry', 'access', 'retention', 'audit', 'http', 'config'],
     packages: [],
   },
   cli: { rooms: ['base', 'oci', 'config', 'app.ts'], packages: ['commander', 'cli-progress'] },

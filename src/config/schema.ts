@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { accessOptions } from '#access/options.ts';
+import { auditOptions } from '#audit/options.ts';
 import { httpOptions } from '#http/options.ts';
 import { sqliteOptions } from '#metadata/options.ts';
 import { logOptions } from '#observe/options.ts';
@@ -26,6 +27,7 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe('where facts are kept'),
   registry: registryOptions.prefault({}).describe('what may be pushed'),
+  audit: auditOptions.prefault({}).describe('what is recorded, and who is told'),
   log: logOptions.prefault({}).describe('what is logged'),
 });
 

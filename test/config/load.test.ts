@@ -49,6 +49,7 @@ test('an empty file is all defaults, with paths beside the file', () => {
     },
     metadata: { driver: 'sqlite', sqlite: { path: join(folder, 'data/gatehouse.sqlite') } },
     registry: { manifests: { maxSize: 4 * 1024 ** 2, sparse: 'off' } },
+    audit: { keep: 90 * 86_400_000, pulls: false, webhooks: [] },
     log: { level: 'info' },
   });
 });
