@@ -1,6 +1,8 @@
 import { type Access, openAccess } from '#access/open.ts';
 import { type Users, openUsers } from '#access/users.ts';
 import { openWorkloads } from '#access/workloads.ts';
+import { purgeJob } from '#audit/purge.ts';
+import { openWebhooks } from '#audit/webhooks/open.ts';
 import type { Config } from '#config/schema.ts';
 import { httpListener } from '#http/app.ts';
 import { listen } from '#http/server.ts';
@@ -82,12 +84,14 @@ async function serve(config: Config, context: Context): Promise<RunningServer> {
     health: { ready: () => ready(metadata, store, log), isDraining: () => draining },
   });
   const server = await listen(listener, config.http);
-  const scheduler = startJobs([expireUploads(config, registry.uploads), ...accessJobs(access)], {
-    metadata,
-    log,
-    metrics,
-    clock,
-  });
+  const { keep, webhooks } = config.audit;
+  const jobs: Job[] = [
+    expireUploads(config, registry.uploads),
+    ...accessJobs(access),
+    purgeJob({ metadata, clock, keep }),
+    ...openWebhooks({ metadata, clock, publicUrl: config.http.publicUrl, webhooks }).jobs,
+  ];
+  const scheduler = startJobs(jobs, { metadata, log, metrics, clock });
   log.info('listening', { url: server.url });
   return {
     url: server.url,

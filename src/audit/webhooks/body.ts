@@ -1,0 +1,5 @@
+/** What is posted to a receiver. */
+export interface Body {
+  readonly contentType: string;
+  readonly text: string;
+}
