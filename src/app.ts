@@ -2,6 +2,7 @@ import { type Access, openAccess } from '#access/open.ts';
 import { type Users, openUsers } from '#access/users.ts';
 import { openWorkloads } from '#access/workloads.ts';
 import { purgeJob } from '#audit/purge.ts';
+import { openTrail } from '#audit/trail.ts';
 import { openWebhooks } from '#audit/webhooks/open.ts';
 import type { Config } from '#config/schema.ts';
 import { httpListener } from '#http/app.ts';
@@ -60,7 +61,8 @@ async function serve(config: Config, context: Context): Promise<RunningServer> {
   const log = openLog(config.log);
   const metrics = openMetrics();
   const registry = openRegistry(context);
-  const note = (): void => undefined;
+  const trail = openTrail({ metadata, clock, onError: (error) => log.error('cannot write events', error) });
+  const { note } = trail;
   const access = openAccess({
     metadata,
     clock,
@@ -80,7 +82,7 @@ async function serve(config: Config, context: Context): Promise<RunningServer> {
     manifestMaxBytes: config.registry.manifests.maxSize,
     certificateOf: () => undefined,
     note,
-    notesPulls: false,
+    notesPulls: config.audit.pulls,
     health: { ready: () => ready(metadata, store, log), isDraining: () => draining },
   });
   const server = await listen(listener, config.http);
@@ -98,6 +100,7 @@ async function serve(config: Config, context: Context): Promise<RunningServer> {
     async stop() {
       draining = true;
       await Promise.all([server.stop(), scheduler.stop()]);
+      await trail.close();
       log.info('stopped');
       log.close();
     },
