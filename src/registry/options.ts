@@ -16,6 +16,12 @@ export const registryOptions = z.strictObject({
     })
     .prefault({})
     .describe('manifests'),
+  blobs: z
+    .strictObject({
+      maxSize: sizeBetween('1MiB', '1024TiB').optional().describe('size of a blob; any if not given'),
+    })
+    .prefault({})
+    .describe('blobs'),
 });
 
 /** What {@link registryOptions} parses to. */

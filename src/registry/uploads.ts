@@ -14,6 +14,7 @@ import {
 import { type Algorithm, type Digest, DigestingBody, algorithmOf } from '#oci/digest.ts';
 import { RegistryError } from '#oci/errors.ts';
 import type { Body, ByteRange } from '#storage/driver.ts';
+import { isTooLarge, withinMaxSize } from './blob-size.ts';
 import { type Landed, land, newLocation, requireDigest, settle } from './bytes.ts';
 import type { Context } from './context.ts';
 
@@ -43,6 +44,7 @@ export interface Uploads {
    * @throws {RegistryError} BLOB_UPLOAD_INVALID (range) it does not start where the upload ends, also when another
    *   request added the same stretch meanwhile; `detail.receivedBytes` says where it ends
    * @throws {RegistryError} SIZE_INVALID the body is not as long as its range
+   * @throws {RegistryError} SIZE_INVALID (too-large) the blob would be larger than may be; the upload is given up
    */
   append(repository: string, id: string, stretch: Stretch): Promise<Upload>;
   /**
@@ -52,7 +54,7 @@ export interface Uploads {
    * @throws {RegistryError} DIGEST_INVALID the upload stays open, without the stretch that came with this call
    */
   finish(repository: string, id: string, expected: Digest, last: Stretch | undefined): Promise<void>;
-  /** Takes a whole blob at once. Distribution Spec v1.1.1, end-4b. */
+  /** Takes a whole blob at once. Distribution Spec v1.1.1, end-4b. @throws {RegistryError} SIZE_INVALID (too-large) */
   push(repository: string, expected: Digest, body: Body): Promise<void>;
   /** @throws {RegistryError} BLOB_UPLOAD_UNKNOWN. Distribution Spec v1.1.1, end-14. */
   cancel(repository: string, id: string): Promise<void>;
@@ -69,11 +71,16 @@ export function openUploads(context: Context): Uploads {
       return upload;
     },
     status: (repository, id) => mustFind(context, repository, id),
-    append: async (repository, id, stretch) => await append(context, await mustFind(context, repository, id), stretch),
-    finish: async (repository, id, expected, last) =>
-      await finish(context, await mustFind(context, repository, id), expected, last),
+    async append(repository, id, stretch) {
+      const upload = await mustFind(context, repository, id);
+      return await orGiveUp(context, upload, append(context, upload, stretch));
+    },
+    async finish(repository, id, expected, last) {
+      const upload = await mustFind(context, repository, id);
+      await orGiveUp(context, upload, finish(context, upload, expected, last));
+    },
     async push(repository, expected, body) {
-      await link(context, repository, await land(context, expected, body));
+      await link(context, repository, await land(context, expected, withinMaxSize(context, { before: 0, body })));
     },
     async cancel(repository, id) {
       if (!(await drop(context, await mustFind(context, repository, id)))) throw unknownUpload(id);
@@ -87,6 +94,16 @@ export function openUploads(context: Context): Uploads {
       return count;
     },
   };
+}
+
+/** An upload that has become too large can never be finished: its bytes go at once, not when it expires. */
+async function orGiveUp<T>(context: Context, upload: UploadRow, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (isTooLarge(error)) await drop(context, upload);
+    throw error;
+  }
 }
 
 async function append(context: Context, upload: UploadRow, stretch: Stretch): Promise<UploadRow> {
@@ -104,9 +121,10 @@ async function append(context: Context, upload: UploadRow, stretch: Stretch): Pr
 async function finish(context: Context, upload: UploadRow, expected: Digest, last: Stretch | undefined): Promise<void> {
   requireStart(upload, last?.range);
   if (upload.sizeBytes === 0) {
-    const landed = await land(context, expected, last?.body ?? nothing());
+    const { range, body } = last ?? { body: nothing() };
+    const landed = await land(context, expected, withinMaxSize(context, { before: 0, range, body }));
     try {
-      requireLength(last?.range, landed.sizeBytes);
+      requireLength(range, landed.sizeBytes);
       await claim(context, upload);
     } catch (error) {
       await context.store.delete(landed.location);
@@ -149,7 +167,10 @@ async function claim(context: Context, upload: UploadRow): Promise<void> {
 async function landPart(context: Context, upload: UploadRow, stretch: Stretch): Promise<UploadPart | undefined> {
   const { store } = context;
   const location = `uploads/${upload.id}.${upload.sizeBytes}.${randomUUID()}`;
-  const digesting = new DigestingBody(upload.algorithm, stretch.body);
+  const digesting = new DigestingBody(
+    upload.algorithm,
+    withinMaxSize(context, { ...stretch, before: upload.sizeBytes }),
+  );
   const { sizeBytes } = await store.write(location, digesting);
   try {
     requireLength(stretch.range, sizeBytes);

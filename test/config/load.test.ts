@@ -48,7 +48,7 @@ test('an empty file is all defaults, with paths beside the file', () => {
       uploads: { expireAfter: 86_400_000, sweep: '*/10 * * * *' },
     },
     metadata: { driver: 'sqlite', sqlite: { path: join(folder, 'data/gatehouse.sqlite') } },
-    registry: { manifests: { maxSize: 4 * 1024 ** 2, sparse: 'off' } },
+    registry: { manifests: { maxSize: 4 * 1024 ** 2, sparse: 'off' }, blobs: { maxSize: undefined } },
     audit: { keep: 90 * 86_400_000, pulls: false, webhooks: [] },
     log: { level: 'info' },
   });

@@ -28,7 +28,7 @@ export async function openRooms(): Promise<Rooms> {
     metadata,
     store,
     clock: () => Date.now() + ahead,
-    options: { manifests: { maxSize: 4 * 1024 * 1024, sparse: 'off' } },
+    options: { manifests: { maxSize: 4 * 1024 * 1024, sparse: 'off' }, blobs: {} },
   };
   return {
     folder,
