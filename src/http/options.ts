@@ -2,6 +2,7 @@ import { isIP, isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { durationBetween } from '#base/duration.ts';
 import { sizeBetween } from '#base/size.ts';
+import { limitOptions, rateLimitOptions, trustedProxies } from './limit-options.ts';
 import { isLoopback } from './loopback.ts';
 
 /** Where a server listens. An IPv6 host stands here without its brackets. */
@@ -45,6 +46,9 @@ export const httpOptions = z
     idleTimeout: durationBetween('1s', '24d').prefault('2m').describe('how long a connection may carry no byte'),
     // Below 8 KiB the bearer tokens of common clients no longer fit; every open connection may take this much memory.
     maxHeaderSize: sizeBetween('8KiB', '1MiB').prefault('32KiB').describe('size of all headers of a request'),
+    trustedProxies,
+    limits: limitOptions,
+    rateLimit: rateLimitOptions,
     metrics: z
       .strictObject({
         access: z

@@ -1,7 +1,8 @@
 import { type RequestListener, createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { wire } from './errors.ts';
+import { openLimits } from './limits.ts';
 import type { HttpOptions } from './options.ts';
+import { type Refusal, refuseSocket } from './refusals.ts';
 
 /** A server that listens. */
 export interface HttpServer {
@@ -21,6 +22,7 @@ const KEEP_ALIVE_MS = 75_000;
 
 /** @throws {Error} EADDRINUSE, EACCES or whatever the system says of the address */
 export async function listen(listener: RequestListener, options: HttpOptions): Promise<HttpServer> {
+  const limits = openLimits(options);
   const server = createServer(
     {
       maxHeaderSize: options.maxHeaderSize,
@@ -30,8 +32,9 @@ export async function listen(listener: RequestListener, options: HttpOptions): P
       requestTimeout: 0,
       noDelay: true,
     },
-    listener,
+    limits.guard(listener),
   );
+  limits.attach(server, 'http');
   server.timeout = options.idleTimeout;
   server.on('clientError', refuse);
   await new Promise<void>((resolve, reject) => {
@@ -60,16 +63,18 @@ function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
     socket.destroy();
     return;
   }
-  const [status, phrase, message] =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? [431, 'Request Header Fields Too Large', 'the headers of the request are too large']
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? [408, 'Request Timeout', 'the request did not arrive in time']
-        : [400, 'Bad Request', 'expected an HTTP request'];
-  const { body } = wire(Number(status), [{ code: 'UNSUPPORTED', message: String(message) }]);
-  socket.end(
-    `HTTP/1.1 ${status} ${phrase}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
+  refuseSocket(socket, refusalOf(error.code));
+}
+
+function refusalOf(code: string | undefined): Refusal {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return { status: 431, code: 'UNSUPPORTED', message: 'the headers of the request are too large' };
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return { status: 408, code: 'UNSUPPORTED', message: 'the request did not arrive in time' };
+    default:
+      return { status: 400, code: 'UNSUPPORTED', message: 'expected an HTTP request' };
+  }
 }
 
 function urlOf(address: AddressInfo | string | null, host: string): string {

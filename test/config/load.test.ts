@@ -35,6 +35,9 @@ test('an empty file is all defaults, with paths beside the file', () => {
       shutdownTimeout: 30_000,
       idleTimeout: 120_000,
       maxHeaderSize: 32 * 1024,
+      trustedProxies: ['127.0.0.0/8', '::1'],
+      limits: { connectionsPerAddress: 1000, slowBody: { bytesPerSecond: 256, grace: 30_000 } },
+      rateLimit: { perAddress: undefined, perIdentity: undefined },
       metrics: { access: 'loopback' },
     },
     access: {
