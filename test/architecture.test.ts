@@ -26,7 +26,7 @@ const TABLE: Record<string, Row> = {
   audit: { rooms: ['base', 'oci', 'metadata'], packages: ['zod'] },
   http: {
     rooms: ['storage', 'base', 'oci', 'observe', 'metadata', 'registry', 'access', 'retention', 'audit'],
-    packages: ['koa', '@koa/router', 'zod'],
+    packages: ['koa', '@koa/router', 'lru-cache', 'zod'],
   },
   config: {
     rooms: ['storage', 'base', 'observe', 'metadata', 'jobs', 'registry', 'access', 'retention', 'audit', 'http'],

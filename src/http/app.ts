@@ -5,10 +5,13 @@ import Koa from 'koa';
 import type { Log } from '#observe/log.ts';
 import { RegistryError } from '#oci/errors.ts';
 import { openChallenges } from './challenge.ts';
+import { type Clients, openClients } from './client-address.ts';
 import { type Entrance, openEntrance } from './entrance.ts';
 import { CLIENT_GONE, RETRY_AFTER_SECONDS, wire, wireError } from './errors.ts';
 import type { Exchange, State } from './exchange.ts';
+import { forbidGuessing, secure } from './headers.ts';
 import { isPattern, matchPattern } from './patterns.ts';
+import { type RateCheck, openRateLimiter } from './rate-limit.ts';
 import { type Route, type RouteSurroundings, routes } from './routes.ts';
 import { openUrls } from './urls.ts';
 
@@ -22,13 +25,17 @@ export interface HttpSurroundings extends RouteSurroundings {
 /** Everything between a request and the registry: limits, identity, routes, errors, the log. */
 export function httpListener(surroundings: HttpSurroundings): RequestListener {
   const app = new Koa<State>();
-  const table = routes(surroundings);
-  const challenges = openChallenges(openUrls(surroundings.options.publicUrl), surroundings.service);
+  const clients = openClients(surroundings.options.trustedProxies);
+  const urls = openUrls(surroundings.options.publicUrl, clients);
+  const table = routes(surroundings, urls);
+  const challenges = openChallenges(urls, surroundings.service);
   const entrance = openEntrance({ ...surroundings, challenges });
-  const answer = answering(entrance);
+  const rates = openRateLimiter(surroundings.options.rateLimit, { clients, clock: () => performance.now() });
+  const answer = answering(entrance, rates.byIdentity);
   // Nothing reaches Koa's own reporting but a connection cut in the middle of a body.
   app.silent = true;
-  app.use(observing(surroundings));
+  app.use(observing(surroundings, clients));
+  if (rates.byAddress !== undefined) app.use(checking(rates.byAddress));
   app.use(admitting(surroundings));
   app.use(patterns(table, answer));
   app.use(fixedPaths(table, answer).routes());
@@ -38,22 +45,25 @@ export function httpListener(surroundings: HttpSurroundings): RequestListener {
 }
 
 /** Names the request, answers what was thrown, and writes the line in the log. */
-function observing({ log, metrics }: HttpSurroundings): Koa.Middleware<State> {
+function observing({ log, metrics }: HttpSurroundings, clients: Clients): Koa.Middleware<State> {
   const boot = randomBytes(4).toString('hex');
   let count = 0;
   return async (exchange, next) => {
     const started = performance.now();
     const { req, state, method } = exchange;
+    forbidGuessing(exchange.res);
     const receivedBefore = req.socket.bytesRead;
     count += 1;
     state.requestId = `${boot}-${count.toString(36)}`;
     state.route = 'none';
+    state.address = clients.addressOf(req);
     metrics.inFlight(1);
     try {
       await next();
     } catch (error) {
       answerError(exchange, error, log);
     }
+    if (!isContent(exchange)) secure(exchange.res, clients.schemeOf(req), exchange.path);
     const gone = req.socket.destroyed && !exchange.res.writableFinished;
     const status = gone ? CLIENT_GONE : exchange.status;
     const durationMs = performance.now() - started;
@@ -69,10 +79,15 @@ function observing({ log, metrics }: HttpSurroundings): Koa.Middleware<State> {
       status,
       durationMs,
       actor: state.session?.principal.name,
-      address: req.socket.remoteAddress,
+      address: state.address,
       agent: req.headers['user-agent'],
     });
   };
+}
+
+/** A manifest or a blob, or what of it did not change: see {@link secure}. Whatever is on its way cannot be added to. */
+function isContent({ state, status, res }: Exchange): boolean {
+  return res.headersSent || ((state.route === 'end-2' || state.route === 'end-3') && status < 400);
 }
 
 function answerError(exchange: Exchange, error: unknown, log: Log): void {
@@ -122,13 +137,21 @@ function refuseDraining(exchange: Exchange): void {
   exchange.body = wire(503, [{ code: 'UNAVAILABLE', message: 'the registry is shutting down' }]).body;
 }
 
+function checking(check: RateCheck): Koa.Middleware<State> {
+  return async (exchange, next) => {
+    check(exchange);
+    await next();
+  };
+}
+
 type Answer = (route: Route, exchange: Exchange) => Promise<void>;
 
 /** Who it is first, and whether they may: nothing of the registry is asked before that is settled. */
-function answering(entrance: Entrance): Answer {
+function answering(entrance: Entrance, byIdentity: RateCheck | undefined): Answer {
   return async (route, exchange) => {
     exchange.state.route = route.name;
     const admission = await entrance(exchange, route.requires);
+    byIdentity?.(exchange);
     await (admission === 'unseen' && route.unseen !== undefined ? route.unseen : route.handler)(exchange);
   };
 }

@@ -29,7 +29,6 @@ export function blobHandlers({ blobs }: Registry): BlobHandlers {
       }
       exchange.status = 200;
       exchange.set('Content-Type', 'application/octet-stream');
-      exchange.set('X-Content-Type-Options', 'nosniff');
       // RFC 9110, section 14.2: a range means something to GET alone.
       const ranges = exchange.method === 'GET' ? rangesOf(exchange, blob) : undefined;
       const pieces = announce(exchange, blob, ranges);

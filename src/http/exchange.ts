@@ -6,6 +6,8 @@ import type { Origin } from '#metadata/events.ts';
 /** What the middleware leaves for the handlers. */
 export interface State {
   requestId: string;
+  /** Where the request comes from; proxies that may be believed are looked through. */
+  address: string;
   /** The name of the route, as logs and metrics show it. */
   route: string;
   /** Who asks; absent until the route's requirement made us look. */
@@ -46,10 +48,10 @@ export function sessionOf({ state }: Exchange): Session {
 }
 
 /** What the audit trail says of the cause of an act. */
-export function originOf({ state, req }: Exchange): Origin {
+export function originOf({ state }: Exchange): Origin {
   return {
     actor: state.session?.principal.name ?? ANONYMOUS,
-    address: req.socket.remoteAddress ?? '',
+    address: state.address,
     requestId: state.requestId,
   };
 }

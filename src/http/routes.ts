@@ -10,7 +10,7 @@ import { operationHandlers } from './operations.ts';
 import type { HttpOptions } from './options.ts';
 import { type TokenSurroundings, tokenHandlers } from './token.ts';
 import { uploadHandlers } from './uploads.ts';
-import { type Urls, openUrls } from './urls.ts';
+import type { Urls } from './urls.ts';
 
 export type Method = 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
 
@@ -60,8 +60,7 @@ const DELETE_MANIFEST: RepositoryRequirement = {
  * Every route there is. A name may hold slashes, so the patterns take as much as they can and the last fixed word
  * decides; what a name may look like is for the handlers to say, with an error that names it.
  */
-export function routes(surroundings: RouteSurroundings): readonly Route[] {
-  const urls = openUrls(surroundings.options.publicUrl);
+export function routes(surroundings: RouteSurroundings, urls: Urls): readonly Route[] {
   return [...repositoryRoutes(surroundings, urls), ...otherRoutes(surroundings, urls)];
 }
 

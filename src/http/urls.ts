@@ -1,4 +1,5 @@
 import type { Digest } from '#oci/digest.ts';
+import type { Clients } from './client-address.ts';
 import type { Exchange } from './exchange.ts';
 
 /** The addresses this registry gives out. */
@@ -12,17 +13,13 @@ export interface Urls {
   upload(repository: string, id: string): string;
 }
 
-// What may stand in a quoted header value and lead to a host: RFC 3986, section 3.2, without user names.
-const AUTHORITY = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?$/;
-
-export function openUrls(publicUrl: string | undefined): Urls {
+export function openUrls(publicUrl: string | undefined, clients: Clients): Urls {
   const absolute = (path: string): string => `${publicUrl ?? ''}${path}`;
   return {
     absolute,
     reached(exchange) {
       if (publicUrl !== undefined) return publicUrl;
-      const { host } = exchange;
-      return `${exchange.protocol}://${AUTHORITY.test(host) ? host : 'localhost'}`;
+      return `${clients.schemeOf(exchange.req)}://${clients.authorityOf(exchange.req) ?? 'localhost'}`;
     },
     blob: (repository, digest) => absolute(`/v2/${repository}/blobs/${digest}`),
     manifest: (repository, digest) => absolute(`/v2/${repository}/manifests/${digest}`),

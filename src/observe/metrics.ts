@@ -14,6 +14,8 @@ export interface Metrics {
 export function openMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  // The page may be open to anyone, and which holes a version has is nobody's business.
+  registry.removeSingleMetric('nodejs_version_info');
   const registers = [registry];
   const requests = new Histogram({
     name: 'gatehouse_http_request_duration_seconds',

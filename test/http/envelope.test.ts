@@ -197,6 +197,12 @@ const cases: Case[] = [
   },
 ];
 
+const SECURITY = {
+  'x-content-type-options': 'nosniff',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+};
+
 describe('the answer to', () => {
   it.each(cases)('$name', async ({ want, ...request }) => {
     const answer = await call(gatehouse.url, request);
@@ -207,6 +213,12 @@ describe('the answer to', () => {
       want.status === 401,
     );
     expect(answer.headers['content-type']).toMatch(/^application\/json/);
+    expect(answer.headers).toMatchObject(SECURITY);
+    expect(answer.headers['cache-control']).toBe(want.status === 401 ? 'no-store' : undefined);
+    expect(answer.headers).not.toHaveProperty('strict-transport-security');
+    expect(answer.headers).not.toHaveProperty('server');
+    expect(answer.headers).not.toHaveProperty('x-powered-by');
+    expect(answer.text).not.toContain(process.version.slice(1));
   });
 
   it('something that is not HTTP', async () => {
@@ -222,6 +234,7 @@ describe('the answer to', () => {
       socket.write('HELLO\r\n\r\n');
     });
     expect(text).toMatch(/^HTTP\/1\.1 400 /);
+    for (const [name, value] of Object.entries(SECURITY)) expect(text.toLowerCase()).toContain(`${name}: ${value}\r\n`);
     expect(JSON.parse(text.split('\r\n\r\n')[1] ?? '')).toHaveProperty('errors');
   });
 
@@ -230,6 +243,54 @@ describe('the answer to', () => {
     await pushImage(gatehouse.url, 'e/escaped', image);
     const path = `/v2/e/escaped/manifests/${image.digest.replace(':', '%3A')}`;
     expect((await call(gatehouse.url, { method: 'GET', path })).status).toBe(200);
+  });
+});
+
+describe('security headers', () => {
+  const get = (path: string, headers: Record<string, string> = {}, method = 'GET') =>
+    call(gatehouse.url, { method, path, headers });
+
+  it.each(['GET', 'HEAD'])(
+    'of a blob and a manifest say not to guess what they are, and no more (%s)',
+    async (method) => {
+      const image = aManifest();
+      await pushImage(gatehouse.url, 'e/headers', image, 'here');
+      for (const path of [`manifests/here`, `blobs/${image.blobs[0]?.digest}`]) {
+        const { status, headers } = await get(`/v2/e/headers/${path}`, {}, method);
+        expect([status, headers['x-content-type-options']]).toEqual([200, 'nosniff']);
+        expect(headers).not.toHaveProperty('content-security-policy');
+      }
+    },
+  );
+
+  it.each(['manifests/none', `blobs/${SHA}`])('are all there when there is no such thing (%s)', async (path) => {
+    const { status, headers } = await get(`/v2/e/headers/${path}`);
+    expect([status, headers]).toEqual([404, expect.objectContaining(SECURITY)]);
+  });
+
+  it.each(['/healthz', '/readyz', '/metrics', '/v2/_catalog'])(
+    'are all there for %s, which tells no version',
+    async (path) => {
+      const { status, headers, text } = await get(path);
+      expect([status, headers]).toEqual([200, expect.objectContaining(SECURITY)]);
+      expect(text).not.toContain(process.version.slice(1));
+      expect(headers).not.toHaveProperty('server');
+    },
+  );
+
+  it('ask for TLS ever after where a proxy here spoke it', async () => {
+    const { headers } = await get('/v2/', { 'x-forwarded-proto': 'https' });
+    expect(headers['strict-transport-security']).toBe('max-age=31536000');
+  });
+
+  it.each([
+    ['/token', 'no-store'],
+    ['/api/anything', 'no-store'],
+    ['/metrics', 'no-store'],
+    ['/tokens', undefined],
+  ])('on %s, refused or unknown, say whether it may be kept', async (path, want) => {
+    const { headers } = await get(path, { 'x-forwarded-for': '192.0.2.1' });
+    expect(headers['cache-control']).toBe(want);
   });
 });
 
