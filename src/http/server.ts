@@ -23,6 +23,7 @@ const KEEP_ALIVE_MS = 75_000;
 /** @throws {Error} EADDRINUSE, EACCES or whatever the system says of the address */
 export async function listen(listener: RequestListener, options: HttpOptions): Promise<HttpServer> {
   const limits = openLimits(options);
+  const guarded = limits.guard(listener);
   const server = createServer(
     {
       maxHeaderSize: options.maxHeaderSize,
@@ -31,12 +32,16 @@ export async function listen(listener: RequestListener, options: HttpOptions): P
       // A layer may take an hour to push; what bounds a request is that bytes keep coming.
       requestTimeout: 0,
       noDelay: true,
+      // The guard sees to it, in the form of all our errors.
+      requireHostHeader: false,
     },
-    limits.guard(listener),
+    guarded,
   );
   limits.attach(server, 'http');
   server.timeout = options.idleTimeout;
   server.on('clientError', refuse);
+  // RFC 9110, section 10.1.1: what else a client expects may be passed over; Node would answer 417 with nothing in it.
+  server.on('checkExpectation', guarded);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.listen.port, options.listen.host, resolve);

@@ -221,7 +221,10 @@ describe('the answer to', () => {
     expect(answer.text).not.toContain(process.version.slice(1));
   });
 
-  it('something that is not HTTP', async () => {
+  it.each([
+    ['something that is not HTTP', 'HELLO\r\n\r\n'],
+    ['a request without a host', 'GET /v2/ HTTP/1.1\r\n\r\n'],
+  ])('%s', async (_, request) => {
     const { hostname, port } = new URL(gatehouse.url);
     const text = await new Promise<string>((resolve, reject) => {
       const socket = createConnection(Number(port), hostname);
@@ -231,11 +234,16 @@ describe('the answer to', () => {
       });
       socket.on('error', reject);
       socket.on('close', () => resolve(received));
-      socket.write('HELLO\r\n\r\n');
+      socket.write(request);
     });
     expect(text).toMatch(/^HTTP\/1\.1 400 /);
     for (const [name, value] of Object.entries(SECURITY)) expect(text.toLowerCase()).toContain(`${name}: ${value}\r\n`);
     expect(JSON.parse(text.split('\r\n\r\n')[1] ?? '')).toHaveProperty('errors');
+  });
+
+  it('a client that expects more than there is', async () => {
+    const headers = { expect: 'the-moon' };
+    expect((await call(gatehouse.url, { method: 'GET', path: '/v2/', headers })).status).toBe(200);
   });
 
   it('a digest with its colon escaped', async () => {
