@@ -1,6 +1,6 @@
-import { isIPv6 } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
+import { networkOf } from '#base/network.ts';
 import { AuthenticationError } from './errors.ts';
 
 /** Slows down whoever tries passwords, by account and by address. */
@@ -84,7 +84,6 @@ function accountKey(account: string): string {
   return `account ${account}`;
 }
 
-/** One customer of a network has a whole /64 of IPv6 addresses: they count as one. */
 function addressKey(address: string): string {
-  return `address ${isIPv6(address) ? address.split(':').slice(0, 4).join(':') : address}`;
+  return `address ${networkOf(address)}`;
 }

@@ -85,19 +85,6 @@ export function readNetwork(text: string): { address: string; prefix: number } |
   return length > most ? undefined : { address, prefix: length };
 }
 
-/**
- * What limits count by: an IPv4 address, or the /64 of an IPv6 one. A single customer is given a whole /64, and would
- * otherwise have more addresses than we could count.
- */
-export function networkOf(address: string): string {
-  if (!isIPv6(address)) return address;
-  const [head = '', tail] = address.replace(/%.*$/, '').split('::');
-  const groups = head === '' ? [] : head.split(':');
-  const missing = tail === undefined ? 0 : 8 - groups.length - (tail === '' ? 0 : tail.split(':').length);
-  const all = [...groups, ...Array.from({ length: missing }, () => '0'), ...(tail ?? '').split(':')];
-  return `${all.slice(0, 4).join(':')}::/64`;
-}
-
 /** The addresses a request came past, nearest last. `X-Forwarded-For` is what nearly all proxies write; it comes first. */
 function hopsOf(headers: IncomingMessage['headers']): string[] | undefined {
   const listed = headers['x-forwarded-for'];

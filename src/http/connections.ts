@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Server, Socket } from 'node:net';
-import { type Clients, networkOf } from './client-address.ts';
+import { networkOf } from '#base/network.ts';
+import type { Clients } from './client-address.ts';
 import { refuseRequest } from './refusals.ts';
 
 /** Counts the connections of each address. */

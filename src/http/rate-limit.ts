@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache';
+import { networkOf } from '#base/network.ts';
 import { type Rate, attempt, formatRate } from '#base/rate.ts';
 import { RegistryError } from '#oci/errors.ts';
-import { type Clients, networkOf } from './client-address.ts';
+import type { Clients } from './client-address.ts';
 import type { Exchange, State } from './exchange.ts';
 import type { RateLimitOptions } from './limit-options.ts';
 

@@ -2,7 +2,8 @@ import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { describe, expect, it } from 'vitest';
-import { networkOf, openClients, readNetwork } from '#http/client-address.ts';
+import { networkOf } from '#base/network.ts';
+import { openClients, readNetwork } from '#http/client-address.ts';
 
 const clients = openClients(['127.0.0.0/8', '::1', '10.0.0.0/8', 'fd00::/8']);
 
