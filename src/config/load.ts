@@ -88,9 +88,18 @@ function withoutNulls(value: unknown): unknown {
 }
 
 function withAbsolutePaths(config: Config, folder: string): Config {
-  const { storage, metadata } = config;
+  const { storage, metadata, http } = config;
+  const absolute = (path: string | undefined): string | undefined =>
+    path === undefined ? undefined : resolve(folder, path);
+  const { files, clientCertificates } = http.tls;
+  const tls = {
+    ...http.tls,
+    files: { certificate: absolute(files.certificate), key: absolute(files.key) },
+    clientCertificates: { ...clientCertificates, authority: absolute(clientCertificates.authority) },
+  };
   return {
     ...config,
+    http: { ...http, tls },
     storage: { ...storage, filesystem: { ...storage.filesystem, root: resolve(folder, storage.filesystem.root) } },
     metadata: { ...metadata, sqlite: { ...metadata.sqlite, path: resolve(folder, metadata.sqlite.path) } },
   };

@@ -2,6 +2,7 @@ import { isIP, isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { durationBetween } from '#base/duration.ts';
 import { sizeBetween } from '#base/size.ts';
+import { tlsOptions } from '#tls/options.ts';
 import { limitOptions, rateLimitOptions, trustedProxies } from './limit-options.ts';
 import { isLoopback } from './loopback.ts';
 
@@ -39,6 +40,7 @@ export const httpOptions = z
       .enum(['loopback', 'anywhere'])
       .prefault('loopback')
       .describe('where plain HTTP may be served: on this machine only, or anywhere'),
+    tls: tlsOptions.prefault({}).describe('encrypted connections'),
     // A timer holds at most 2^31 - 1 ms, 24.8 days.
     shutdownTimeout: durationBetween('0s', '24d')
       .prefault('30s')
@@ -59,12 +61,12 @@ export const httpOptions = z
       .prefault({})
       .describe('the Prometheus page'),
   })
-  .refine(({ listen, plaintext }) => plaintext === 'anywhere' || isLocal(listen.host), {
+  .refine(({ listen, plaintext, tls }) => plaintext === 'anywhere' || tls.mode !== 'off' || isLocal(listen.host), {
     path: ['listen'],
     error: 'plain HTTP would leave this machine, and passwords with it',
     params: {
       remedy:
-        'put a TLS-terminating proxy in front and listen on 127.0.0.1, or set http.plaintext: anywhere if the network is trusted',
+        'set http.tls.mode: auto, put a TLS-terminating proxy in front and listen on 127.0.0.1, or set http.plaintext: anywhere if the network is trusted',
     },
     // Judged whatever else is wrong, so that all problems come out at once; but only on values that are sound.
     when: ({ value, issues }) =>
@@ -72,7 +74,7 @@ export const httpOptions = z
       value !== null &&
       issues.every(
         ({ code, path }) =>
-          code === 'unrecognized_keys' || !['listen', 'plaintext'].includes(String(path?.[0] ?? 'listen')),
+          code === 'unrecognized_keys' || !['listen', 'plaintext', 'tls'].includes(String(path?.[0] ?? 'listen')),
       ),
   });
 

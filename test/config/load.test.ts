@@ -32,6 +32,7 @@ test('an empty file is all defaults, with paths beside the file', () => {
       listen: { host: '127.0.0.1', port: 5000 },
       publicUrl: undefined,
       plaintext: 'loopback',
+      tls: { mode: 'off', auto: {}, files: {}, clientCertificates: { identities: [] } },
       shutdownTimeout: 30_000,
       idleTimeout: 120_000,
       maxHeaderSize: 32 * 1024,
@@ -109,12 +110,43 @@ describe('http.listen', () => {
           path: 'http.listen',
           problem: 'plain HTTP would leave this machine, and passwords with it',
           remedy:
-            'put a TLS-terminating proxy in front and listen on 127.0.0.1, or set http.plaintext: anywhere if the network is trusted',
+            'set http.tls.mode: auto, put a TLS-terminating proxy in front and listen on 127.0.0.1, or set http.plaintext: anywhere if the network is trusted',
         },
       ]);
       expect(problemsOf(`http: {listen: "${listen}", plaintext: anywhere}`)).toEqual([]);
+      expect(problemsOf(`http: {listen: "${listen}", tls: {mode: auto}}`)).toEqual([]);
     },
   );
+});
+
+describe('http.tls', () => {
+  test('has paths beside the file', () => {
+    const files = 'files: {certificate: tls/a.crt, key: /run/a.key}';
+    const clients = 'clientCertificates: {authority: ca.pem, identities: [{from: dns, match: "*.example.com"}]}';
+    const { tls } = parse(`http: {tls: {mode: files, ${files}, ${clients}}}`).http;
+    expect([tls.files, tls.clientCertificates.authority]).toEqual([
+      { certificate: join(folder, 'tls/a.crt'), key: '/run/a.key' },
+      join(folder, 'ca.pem'),
+    ]);
+  });
+
+  test.each([
+    ['mode: files', ['files.certificate', 'files.key'], 'http.tls.mode is files, and this file is not named'],
+    ['mode: files, files: {key: a}', ['files.certificate'], 'http.tls.mode is files, and this file is not named'],
+    ['mode: auto, auto: {names: ["a b"]}', ['auto.names.0'], 'such as registry.example.com or 10.0.0.7, found "a b"'],
+    ['mode: auto, auto: {names: ["10.0.0.256"]}', ['auto.names.0'], 'found "10.0.0.256"'],
+    ['clientCertificates: {authority: a, identities: [{from: dns, match: a}]}', ['clientCertificates'], 'mode is off'],
+    ['mode: auto, clientCertificates: {authority: a}', ['clientCertificates.identities'], 'this is an empty list'],
+    [
+      'mode: auto, clientCertificates: {identities: [{from: dns, match: a}]}',
+      ['clientCertificates.authority'],
+      'expected the authorities that vouch for client certificates, found nothing',
+    ],
+  ])('%s is refused', (tls, paths, problem) => {
+    const problems = problemsOf(`http: {tls: {${tls}}}`);
+    expect(problems.map(({ path }) => path)).toEqual(paths.map((path) => `http.tls.${path}`));
+    for (const one of problems) expect(one.problem).toContain(problem);
+  });
 });
 
 describe('http.publicUrl', () => {
