@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { type Access, openAccess } from '#access/open.ts';
 import { type Users, openUsers } from '#access/users.ts';
 import { openWorkloads } from '#access/workloads.ts';
@@ -20,6 +21,7 @@ import { type VerifyOptions, type VerifyReport, verify } from '#registry/verify.
 import { type CollectOptions, type CollectReport, collect } from '#retention/collect.ts';
 import type { BlobStore } from '#storage/driver.ts';
 import { openStorage } from '#storage/open.ts';
+import { type Tls, openTls } from '#tls/open.ts';
 
 export type { VerifyProgress, VerifyReport } from '#registry/verify.ts';
 export type { CollectReport } from '#retention/collect.ts';
@@ -27,6 +29,8 @@ export type { CollectReport } from '#retention/collect.ts';
 /** A server that answers. */
 export interface RunningServer {
   readonly url: string;
+  /** SHA-256 of the private authority's certificate, in hex with colons; undefined without one. */
+  readonly caFingerprint: string | undefined;
   /** Lets what was accepted end, bounded by `http.shutdownTimeout`. */
   stop(): Promise<void>;
 }
@@ -71,6 +75,7 @@ async function serve(config: Config, context: Context): Promise<RunningServer> {
     publicUrl: config.http.publicUrl,
     note,
   });
+  const tls = await prepareTls(config, context, log);
   let draining = false;
   const listener = httpListener({
     ...access,
@@ -80,12 +85,16 @@ async function serve(config: Config, context: Context): Promise<RunningServer> {
     log,
     options: config.http,
     manifestMaxBytes: config.registry.manifests.maxSize,
-    certificateOf: () => undefined,
+    certificateOf: ({ req }) => tls?.clientIdentity(req.socket),
+    authorityCertificate: () => tls?.authority()?.certificate,
     note,
     notesPulls: config.audit.pulls,
     health: { ready: () => ready(metadata, store, log), isDraining: () => draining },
   });
-  const server = await listen(listener, config.http);
+  const server = await listen(listener, config.http, tls).catch((error: unknown) => {
+    tls?.close();
+    throw error;
+  });
   const { keep, webhooks } = config.audit;
   const jobs: Job[] = [
     expireUploads(config, registry.uploads),
@@ -94,17 +103,25 @@ async function serve(config: Config, context: Context): Promise<RunningServer> {
     ...openWebhooks({ metadata, clock, publicUrl: config.http.publicUrl, webhooks }).jobs,
   ];
   const scheduler = startJobs(jobs, { metadata, log, metrics, clock });
-  log.info('listening', { url: server.url });
+  const caFingerprint = tls?.authority()?.fingerprint;
+  log.info('listening', { url: server.url, caFingerprint });
   return {
     url: server.url,
+    caFingerprint,
     async stop() {
       draining = true;
+      tls?.close();
       await Promise.all([server.stop(), scheduler.stop()]);
       await trail.close();
       log.info('stopped');
       log.close();
     },
   };
+}
+
+function prepareTls({ http }: Config, { metadata, clock }: Context, report: Log): Promise<Tls | undefined> {
+  const own = { listenHost: http.listen.host, publicUrl: http.publicUrl, hostname: hostname() };
+  return openTls(http.tls, { metadata, clock, report, own });
 }
 
 async function ready(metadata: Sql, store: BlobStore, log: Log): Promise<void> {

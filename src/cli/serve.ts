@@ -29,20 +29,22 @@ export function serveCommand(): Command {
 async function start(installation: Installation, config: Config): Promise<RunningServer> {
   const password = await installation.users.ensureAdmin(process.env['GATEHOUSE_ADMIN_PASSWORD']);
   let url = config.http.publicUrl ?? addressText(config);
+  let caFingerprint: string | undefined;
   try {
     const server = await installation.serve().catch((error: unknown) => {
       throw explained(error, config);
     });
     url = config.http.publicUrl ?? server.url;
+    ({ caFingerprint } = server);
     return server;
   } finally {
     // Even if the port was taken: the user is there now, and nothing else knows this password.
-    if (password !== undefined) process.stderr.write(welcomeText({ name: 'admin', password, url }));
+    if (password !== undefined) process.stderr.write(welcomeText({ name: 'admin', password, url, caFingerprint }));
   }
 }
 
-function addressText({ http: { listen } }: Config): string {
-  return `http://${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${listen.port}`;
+function addressText({ http: { listen, tls } }: Config): string {
+  return `${tls.mode === 'off' ? 'http' : 'https'}://${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${listen.port}`;
 }
 
 function explained(error: unknown, { http: { listen } }: Config): unknown {

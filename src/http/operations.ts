@@ -1,4 +1,5 @@
 import type { Metrics } from '#observe/metrics.ts';
+import { RegistryError } from '#oci/errors.ts';
 import type { Handler } from './exchange.ts';
 
 /** What probes ask about. */
@@ -14,9 +15,18 @@ export interface OperationHandlers {
   readonly healthz: Handler;
   readonly readyz: Handler;
   readonly metrics: Handler;
+  readonly authority: Handler;
 }
 
-export function operationHandlers({ metrics, health }: { metrics: Metrics; health: Health }): OperationHandlers {
+export function operationHandlers({
+  metrics,
+  health,
+  authorityCertificate,
+}: {
+  metrics: Metrics;
+  health: Health;
+  authorityCertificate: () => string | undefined;
+}): OperationHandlers {
   return {
     async ping(exchange) {
       exchange.body = {};
@@ -38,6 +48,18 @@ export function operationHandlers({ metrics, health }: { metrics: Metrics; healt
       const { contentType, text } = await metrics.render();
       exchange.set('Content-Type', contentType);
       exchange.body = text;
+    },
+
+    /** What nodes have to trust: public, and fetched by those who cannot verify us yet. */
+    async authority(exchange) {
+      const certificate = authorityCertificate();
+      if (certificate === undefined) {
+        throw new RegistryError('UNSUPPORTED', 'this registry has no authority of its own; see http.tls.mode', {
+          reason: 'no-route',
+        });
+      }
+      exchange.set('Content-Type', 'application/x-pem-file');
+      exchange.body = certificate;
     },
   };
 }

@@ -37,6 +37,8 @@ export interface RouteSurroundings extends TokenSurroundings {
   readonly manifestMaxBytes: number;
   /** Whether pulls are written down there. */
   readonly notesPulls: boolean;
+  /** The certificate of the private authority, PEM; undefined without one. */
+  readonly authorityCertificate: () => string | undefined;
 }
 
 const MANIFEST = /^\/v2\/(?<name>.+)\/manifests\/(?<reference>[^/]+)$/;
@@ -114,6 +116,13 @@ function otherRoutes(surroundings: RouteSurroundings, urls: Urls): Route[] {
     { name: 'catalog', method: 'GET', path: '/v2/_catalog', requires: 'catalog', handler: catalog },
     { name: 'token', method: 'GET', path: '/token', requires: 'anyone', handler: token.get },
     { name: 'token', method: 'POST', path: '/token', requires: 'anyone', handler: token.post },
+    {
+      name: 'authority',
+      method: 'GET',
+      path: '/.well-known/gatehouse/ca.pem',
+      requires: 'anyone',
+      handler: operations.authority,
+    },
     { name: 'jwks', method: 'GET', path: '/.well-known/jwks.json', requires: 'anyone', handler: token.jwks },
     { name: 'healthz', method: 'GET', path: '/healthz', requires: 'anyone', handler: operations.healthz },
     { name: 'readyz', method: 'GET', path: '/readyz', requires: 'anyone', handler: operations.readyz },

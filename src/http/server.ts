@@ -1,5 +1,8 @@
-import { type RequestListener, createServer } from 'node:http';
+import { type RequestListener, type Server, createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Tls } from '#tls/open.ts';
 import { openLimits } from './limits.ts';
 import type { HttpOptions } from './options.ts';
 import { type Refusal, refuseSocket } from './refusals.ts';
@@ -20,24 +23,20 @@ const HEADERS_MS = 20_000;
 // Longer than the minute that load balancers keep idle connections, so that we never close one they are about to use.
 const KEEP_ALIVE_MS = 75_000;
 
-/** @throws {Error} EADDRINUSE, EACCES or whatever the system says of the address */
-export async function listen(listener: RequestListener, options: HttpOptions): Promise<HttpServer> {
+/**
+ * Listens for plain HTTP, or for HTTPS when there is something to encrypt with.
+ *
+ * @throws {Error} EADDRINUSE, EACCES or whatever the system says of the address
+ */
+export async function listen(
+  listener: RequestListener,
+  options: HttpOptions,
+  tls?: Pick<Tls, 'options' | 'onChange'>,
+): Promise<HttpServer> {
   const limits = openLimits(options);
   const guarded = limits.guard(listener);
-  const server = createServer(
-    {
-      maxHeaderSize: options.maxHeaderSize,
-      headersTimeout: HEADERS_MS,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      // A layer may take an hour to push; what bounds a request is that bytes keep coming.
-      requestTimeout: 0,
-      noDelay: true,
-      // The guard sees to it, in the form of all our errors.
-      requireHostHeader: false,
-    },
-    guarded,
-  );
-  limits.attach(server, 'http');
+  const { server, cutHandshakes } = openServer(guarded, options, tls);
+  limits.attach(server, tls === undefined ? 'http' : 'https');
   server.timeout = options.idleTimeout;
   server.on('clientError', refuse);
   // RFC 9110, section 10.1.1: what else a client expects may be passed over; Node would answer 417 with nothing in it.
@@ -47,10 +46,13 @@ export async function listen(listener: RequestListener, options: HttpOptions): P
     server.listen(options.listen.port, options.listen.host, resolve);
   });
   return {
-    url: urlOf(server.address(), options.listen.host),
+    url: `${tls === undefined ? 'http' : 'https'}://${placeOf(server.address(), options.listen.host)}`,
     stop: () =>
       new Promise((resolve) => {
-        const cut = setTimeout(() => server.closeAllConnections(), options.shutdownTimeout);
+        const cut = setTimeout(() => {
+          server.closeAllConnections();
+          cutHandshakes();
+        }, options.shutdownTimeout);
         // A connection whose last answer is out stays open for the next request, which will not be taken.
         const sweep = setInterval(() => server.closeIdleConnections(), 100);
         server.close(() => {
@@ -62,9 +64,36 @@ export async function listen(listener: RequestListener, options: HttpOptions): P
   };
 }
 
-/** Answers what the HTTP parser could not make a request of. */
+function openServer(
+  listener: RequestListener,
+  options: HttpOptions,
+  tls: Pick<Tls, 'options' | 'onChange'> | undefined,
+): { server: Server; cutHandshakes: () => void } {
+  const limits = {
+    maxHeaderSize: options.maxHeaderSize,
+    headersTimeout: HEADERS_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    // A layer may take an hour to push; what bounds a request is that bytes keep coming.
+    requestTimeout: 0,
+    noDelay: true,
+    // The guard sees to it, in the form of all our errors.
+    requireHostHeader: false,
+  };
+  if (tls === undefined) return { server: createServer(limits, listener), cutHandshakes: () => undefined };
+  const server = createTlsServer({ ...limits, handshakeTimeout: HEADERS_MS, ...tls.options }, listener);
+  tls.onChange((context) => server.setSecureContext(context));
+  // Until the handshake is done, a connection is none of those that an HTTP server knows and could close.
+  const sockets = new Set<Duplex>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  return { server, cutHandshakes: () => sockets.forEach((socket) => socket.destroy()) };
+}
+
+/** Answers what the HTTP parser could not make a request of; a failed handshake leaves nobody to answer. */
 function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
+  if (!socket.writable || !/^(?:HPE|ERR_HTTP)_/.test(error.code ?? '')) {
     socket.destroy();
     return;
   }
@@ -82,7 +111,7 @@ function refusalOf(code: string | undefined): Refusal {
   }
 }
 
-function urlOf(address: AddressInfo | string | null, host: string): string {
+function placeOf(address: AddressInfo | string | null, host: string): string {
   if (address === null || typeof address === 'string') throw new Error('the server has no address');
-  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
+  return `${host.includes(':') ? `[${host}]` : host}:${address.port}`;
 }

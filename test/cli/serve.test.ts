@@ -34,6 +34,26 @@ test('the first start shows a password once, and it opens the door', async () =>
   expect(second.stderr()).toBe('');
 });
 
+test('with an authority of its own, the first start says how to trust it, and every start logs its fingerprint', async () => {
+  await using place = await temporaryPlace('http: {listen: "127.0.0.1:0", tls: {mode: auto}}\n');
+  const first = start(['serve', '--config', place.configFile]);
+  const [, url = '', fingerprint = ''] = await first.says(/"url":"(https:[^"]+)","caFingerprint":"([0-9A-F:]{95})"/);
+  await first.says(GREETING);
+  const { host } = new URL(url);
+  const bare = fingerprint.replaceAll(':', '').toLowerCase();
+  expect(first.stderr()).toContain(
+    `    ./scripts/trust-node ${host} --fingerprint ${bare}\n\n    podman login ${host}`,
+  );
+  expect(first.stderr()).not.toContain('--tls-verify');
+  first.child.kill('SIGTERM');
+  expect((await first.outcome).code).toBe(0);
+
+  const second = start(['serve', '--config', place.configFile]);
+  await second.says(new RegExp(`"caFingerprint":"${fingerprint}"`));
+  second.child.kill('SIGTERM');
+  expect((await second.outcome).code).toBe(0);
+});
+
 test('GATEHOUSE_ADMIN_PASSWORD is the first password, and is not shown', async () => {
   await using place = await temporaryPlace(ANY_PORT);
   const environment = { GATEHOUSE_ADMIN_PASSWORD: 'correct horse battery staple' };

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { AUTHORIZATION } from './gatehouse.ts';
 
 export interface Call {
@@ -12,6 +13,8 @@ export interface Call {
   readonly chunked?: boolean;
   /** Without the name and password that every call carries otherwise. */
   readonly anonymous?: boolean;
+  /** The authority that must vouch for an https server, PEM; without it, those that Node knows. */
+  readonly ca?: string | undefined;
 }
 
 export interface Answer {
@@ -26,15 +29,17 @@ export interface Answer {
 /** One request over a real socket. Nothing is followed, decoded or corrected on the way. */
 export async function call(
   baseUrl: string,
-  { method, path, headers, body, chunked, anonymous }: Call,
+  { method, path, headers, body, chunked, anonymous, ca }: Call,
 ): Promise<Answer> {
-  const { hostname, port } = new URL(baseUrl);
+  const { protocol, hostname, port } = new URL(baseUrl);
+  const request = protocol === 'https:' ? httpsRequest : httpRequest;
   const bytes = body === undefined ? undefined : Buffer.from(body);
   const lengths = bytes === undefined || chunked === true ? {} : { 'content-length': bytes.length };
   return await new Promise<Answer>((resolve, reject) => {
-    const outgoing = httpRequest(
+    const outgoing = request(
       {
-        host: hostname,
+        host: hostname.replace(/^\[(.*)\]$/, '$1'),
+        ...(ca === undefined ? {} : { ca }),
         port,
         method,
         path,
