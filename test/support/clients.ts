@@ -47,8 +47,19 @@ export interface Workstation {
   remove(): Promise<void>;
 }
 
+/** What a workstation has beside what every one has. */
+export interface WorkstationOptions {
+  /**
+   * Names that it alone knows, with their addresses. Given, `/etc/containers` and `/etc/docker` are its own as well, for
+   * every program it runs: empty at first, so that it trusts no authority, and gone with it.
+   */
+  readonly names?: Readonly<Record<string, string>>;
+}
+
 const LIMIT_SECONDS = 60;
 const SYSTEM_STORE = '/var/lib/containers';
+/** What lies in a workstation's folder → where the programs of a workstation with an /etc of its own find it. */
+const OWN_ETC = { 'etc/containers': '/etc/containers', 'etc/docker': '/etc/docker', 'etc/hosts': '/etc/hosts' };
 // Without root these set up user namespaces, which is a test of the machine and not of the registry.
 const ROOT_ONLY = ['podman', 'buildah', 'dockerd'];
 const isRoot = process.getuid?.() === 0;
@@ -96,14 +107,16 @@ export function findProgram(name: string): string | undefined {
   return folders.map((folder) => join(folder, name)).find(isExecutable);
 }
 
-export async function aWorkstation(): Promise<Workstation> {
+export async function aWorkstation({ names }: WorkstationOptions = {}): Promise<Workstation> {
   const folder = await mkdtemp(join(tmpdir(), 'workstation-'));
   for (const name of ['run', 'system-store', '.config/containers', '.docker']) {
     await mkdir(join(folder, name), { recursive: true, mode: 0o700 });
   }
   await writeFile(join(folder, '.config/containers/policy.json'), '{"default":[{"type":"insecureAcceptAnything"}]}');
+  if (names !== undefined) await makeOwnEtc(folder, names);
+  const mounts = names === undefined ? {} : OWN_ETC;
   const start = (program: string, args: readonly string[], options?: RunOptions): Running =>
-    launch([...wrapperOf(program, folder), program, ...globalArguments(program, folder), ...args], {
+    launch([...wrapperOf(program, folder, mounts), program, ...globalArguments(program, folder), ...args], {
       ...options,
       environment: environmentOf(folder),
     });
@@ -213,13 +226,23 @@ function globalArguments(program: string, folder: string): string[] {
 /**
  * What a client is started through. Root's podman, skopeo and buildah remember which blob lies in which repository under
  * /var/lib/containers, and no option moves that: they get a mount namespace in which the workstation's folder lies there.
- * A docker engine mounts things too, and has to end with its tests, however those end.
+ * So does every program of a workstation that has an /etc of its own. A docker engine mounts things too, and has to end
+ * with its tests, however those end.
  */
-function wrapperOf(program: string, folder: string): string[] {
-  if (program === 'dockerd') return ['unshare', '--mount', 'setpriv', '--pdeathsig', 'TERM'];
-  if (!isRoot || !['podman', 'skopeo', 'buildah'].includes(program)) return [];
-  const script = `mkdir -p ${SYSTEM_STORE} && mount --bind "$0" ${SYSTEM_STORE} && exec "$@"`;
-  return ['unshare', '--mount', 'sh', '-c', script, join(folder, 'system-store')];
+function wrapperOf(program: string, folder: string, ownEtc: Readonly<Record<string, string>>): string[] {
+  if (!isRoot) return [];
+  const hasStore = ['podman', 'skopeo', 'buildah'].includes(program);
+  const mounts = Object.entries({ ...(hasStore ? { 'system-store': SYSTEM_STORE } : {}), ...ownEtc });
+  const commands = mounts.map(([name, at]) => `{ [ -e ${at} ] || mkdir -p ${at}; } && mount --bind "$0/${name}" ${at}`);
+  const tied = program === 'dockerd' ? ['setpriv', '--pdeathsig', 'TERM'] : [];
+  if (mounts.length === 0) return tied.length === 0 ? [] : ['unshare', '--mount', ...tied];
+  return ['unshare', '--mount', 'sh', '-c', [...commands, 'exec "$@"'].join(' && '), folder, ...tied];
+}
+
+async function makeOwnEtc(folder: string, names: Readonly<Record<string, string>>): Promise<void> {
+  for (const name of ['etc/containers', 'etc/docker']) await mkdir(join(folder, name), { recursive: true });
+  const lines = Object.entries(names).map(([name, address]) => `${address} ${name}\n`);
+  await writeFile(join(folder, 'etc/hosts'), `127.0.0.1 localhost\n${lines.join('')}`);
 }
 
 function loginArguments(program: string, host: string): string[] {

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { call } from './client.ts';
-import { type Workstation, aWorkstation } from './clients.ts';
+import { type Workstation, type WorkstationOptions, aWorkstation } from './clients.ts';
 import { type Layout, aLayout, sha256 } from './e2e-layout.ts';
 import { type Traffic, watchTraffic } from './e2e-traffic.ts';
-import { type Gatehouse, startGatehouse } from './gatehouse.ts';
+import { type Gatehouse, type WrittenOptions, startGatehouse } from './gatehouse.ts';
 import { aManifest, pushImage, putManifest } from './images.ts';
 
 /** A registry and what the tests of one file make around it; all of it goes when they are done. */
@@ -15,7 +15,7 @@ export interface Scene {
   /** Folder of the registry's blobs. */
   readonly storage: string;
   /** A workstation that is not logged in anywhere. */
-  aStranger(): Promise<Workstation>;
+  aStranger(options?: WorkstationOptions): Promise<Workstation>;
   /** A workstation of its own where these clients are logged in, at this registry or at the host given. */
   aUserOf(programs: string | readonly string[], host?: string): Promise<Workstation>;
   aLayout(options?: { layers?: readonly number[] }): Promise<Layout>;
@@ -38,8 +38,8 @@ interface ManifestDocument {
   readonly manifests?: readonly { readonly digest: string; readonly platform?: { readonly architecture: string } }[];
 }
 
-/** For the body of a `describe`: the registry lives as long as its tests. */
-export function useScene(): Scene {
+/** For the body of a `describe`: the registry lives as long as its tests. Options as in `registry.config.yaml`. */
+export function useScene(options: WrittenOptions = {}): Scene {
   let gatehouse: Gatehouse | undefined;
   const kept: { remove(): Promise<void> }[] = [];
   const keep: Scene['keep'] = (thing) => {
@@ -47,14 +47,14 @@ export function useScene(): Scene {
     return thing;
   };
   beforeAll(async () => {
-    gatehouse = await startGatehouse();
+    gatehouse = await startGatehouse(options);
   });
   afterAll(async () => {
     await Promise.all(kept.map((thing) => thing.remove()));
     await gatehouse?.stop();
   });
   const urlOf = (): string => gatehouse?.url ?? 'the registry has not started';
-  const aStranger = async (): Promise<Workstation> => keep(await aWorkstation());
+  const aStranger: Scene['aStranger'] = async (wishes) => keep(await aWorkstation(wishes));
   return {
     get url() {
       return urlOf();

@@ -18,8 +18,11 @@ export interface Gatehouse {
   stop(): Promise<void>;
 }
 
+/** Rooms, each with its options. */
+export type WrittenOptions = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
 /** Options as `registry.config.yaml` writes them; paths, port and log level are the test's own unless given. */
-export async function startGatehouse(options: Record<string, Record<string, unknown>> = {}): Promise<Gatehouse> {
+export async function startGatehouse(options: WrittenOptions = {}): Promise<Gatehouse> {
   const folder = await mkdtemp(join(tmpdir(), 'gatehouse-'));
   const configFile = join(folder, 'registry.config.yaml');
   const settings = {
