@@ -17,8 +17,8 @@ export const ROBOT_PREFIX = 'robot+';
 export const CERTIFICATE_PREFIX = 'cert:';
 
 const LOCAL_NAME = /^[a-z0-9][a-z0-9._@-]{0,63}$/;
-// What an issuer vouches for: a prefix of our making, then whatever the claim says, without spaces and controls.
-const FOREIGN_NAME = /^[a-z0-9][a-z0-9-]*:[!-~]{1,320}$/;
+// What is vouched for from outside: a prefix of our making, then whatever the claim or the certificate says.
+const FOREIGN_NAME = /^[a-z0-9][a-z0-9-]*:[!-~](?:[ -~]{0,510}[!-~])?$/;
 
 /** Whether a user or group kept here may have that name. */
 export function isLocalName(text: string): boolean {

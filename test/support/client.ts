@@ -15,6 +15,8 @@ export interface Call {
   readonly anonymous?: boolean;
   /** The authority that must vouch for an https server, PEM; without it, those that Node knows. */
   readonly ca?: string | undefined;
+  /** What the client shows of itself over https, PEM. */
+  readonly identity?: { readonly certificate: string; readonly privateKey: string };
 }
 
 export interface Answer {
@@ -29,7 +31,7 @@ export interface Answer {
 /** One request over a real socket. Nothing is followed, decoded or corrected on the way. */
 export async function call(
   baseUrl: string,
-  { method, path, headers, body, chunked, anonymous, ca }: Call,
+  { method, path, headers, body, chunked, anonymous, ca, identity }: Call,
 ): Promise<Answer> {
   const { protocol, hostname, port } = new URL(baseUrl);
   const request = protocol === 'https:' ? httpsRequest : httpRequest;
@@ -40,6 +42,7 @@ export async function call(
       {
         host: hostname.replace(/^\[(.*)\]$/, '$1'),
         ...(ca === undefined ? {} : { ca }),
+        ...(identity === undefined ? {} : { cert: identity.certificate, key: identity.privateKey }),
         port,
         method,
         path,
