@@ -165,8 +165,7 @@ export function openAuthenticator(context: AuthenticatorContext): Authenticator 
   };
 
   const identify = async (evidence: Evidence): Promise<Remembered> => {
-    const { authorization, certificate } = evidence;
-    const text = authorization ?? (certificate === undefined ? '' : `certificate ${certificate}`);
+    const text = textOf(evidence);
     const key = text === '' ? '' : keyOf(text);
     const known = remembered.get(key);
     if (known !== undefined) {
@@ -185,6 +184,12 @@ export function openAuthenticator(context: AuthenticatorContext): Authenticator 
     logIn,
     sessionOf: (identity) => sessionOf(identity),
   };
+}
+
+/** What evidence is remembered under. No header can be taken for a certificate, nor an empty one beside it for nothing. */
+function textOf({ authorization = '', certificate }: Evidence): string {
+  if (authorization !== '') return `authorization ${authorization}`;
+  return certificate === undefined ? '' : `certificate ${certificate}`;
 }
 
 function certificateIdentity(value: string): Identity {
