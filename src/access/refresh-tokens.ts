@@ -1,5 +1,6 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { deleteExpiredRefreshTokens, findRefreshToken, insertRefreshToken } from '#metadata/refresh-tokens.ts';
+import { findRobotCredential } from '#metadata/robots.ts';
 import type { Sql } from '#metadata/sql.ts';
 import type { Identity } from './accounts.ts';
 import { AuthenticationError } from './errors.ts';
@@ -43,8 +44,11 @@ export function openRefreshTokens({ metadata, clock, lifetimeMs }: RefreshTokens
       const row = id === '' ? undefined : await findRefreshToken(metadata, id);
       const isRight = row !== undefined && timingSafeEqual(Buffer.from(row.secretHash), Buffer.from(hashOf(secret)));
       if (!isRight || row.expiresAt <= clock()) throw new AuthenticationError('token', 'no such refresh token');
-      const kind = isRobotName(row.subject) ? 'robot' : 'user';
-      return { principal: { name: row.subject, kind }, stamp: row.stamp, groups: [] };
+      const identity = { stamp: row.stamp, groups: [] };
+      if (!isRobotName(row.subject)) return { ...identity, principal: { name: row.subject, kind: 'user' } };
+      // What is bought with it must not outlive the robot.
+      const expiresAt = (await findRobotCredential(metadata, row.subject))?.expiresAt ?? undefined;
+      return { ...identity, principal: { name: row.subject, kind: 'robot' }, expiresAt };
     },
 
     async sweep() {

@@ -99,8 +99,9 @@ export function openTokens({ keys, clock, service, lifetimeMs }: TokensContext):
   };
 }
 
-async function keyOf(keys: SigningKeys, kid: string | undefined) {
-  const key = kid === undefined ? undefined : await keys.find(kid);
+/** The header is whatever its sender wrote: `kid` may be anything that JSON can say. */
+async function keyOf(keys: SigningKeys, kid: unknown) {
+  const key = typeof kid === 'string' ? await keys.find(kid) : undefined;
   if (key === undefined) throw new AuthenticationError('token', 'no key of ours signed the token');
   return key;
 }
