@@ -80,8 +80,11 @@ function waitOf(failures: number, free: number): number {
   return failures < free ? 0 : Math.min(FIRST_WAIT_MS * 2 ** Math.min(failures - free, 10), LONGEST_WAIT_MS);
 }
 
+/** Longer than any name: what was typed in may be as long as a form, and fifty thousand of those would be our memory. */
+const ACCOUNT_MAX_LENGTH = 80;
+
 function accountKey(account: string): string {
-  return `account ${account}`;
+  return `account ${account.slice(0, ACCOUNT_MAX_LENGTH)}`;
 }
 
 function addressKey(address: string): string {

@@ -123,6 +123,7 @@ it.each([
   ['2001:db8:1::', '2001:db8:1:0::/64'],
   ['::1', '0:0:0:0::/64'],
   ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+  ['::ffff:192.0.2.1', '192.0.2.1'],
 ])('%s counts as %s', (address, want) => {
   expect(networkOf(address)).toBe(want);
 });
