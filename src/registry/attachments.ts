@@ -7,7 +7,7 @@ import { findBytes } from '#metadata/blobs.ts';
 import { findManifest, findManifestByTag } from '#metadata/manifests.ts';
 import { type Digest, isDigest } from '#oci/digest.ts';
 import { RegistryError } from '#oci/errors.ts';
-import { type Manifest, parseManifest } from '#oci/manifest.ts';
+import { type Descriptor, type Manifest, parseManifest } from '#oci/manifest.ts';
 import { isImageConfig, isImageLayer } from '#oci/media-type.ts';
 import type { Context } from './context.ts';
 
@@ -41,8 +41,11 @@ export async function requireAttachment(context: Context, attachment: Attachment
   const subject = tag === undefined ? manifest.subject : subjectOfTag(tag);
   if (subject === undefined) throw denied(tag === undefined ? 'a manifest without a subject' : 'a tag');
   if (others.length > 0) throw denied('several tags');
-  if ((await findManifest(context.metadata, repository, subject)) === undefined) {
-    throw denied('something that belongs to a manifest that is not here');
+  // Under one of cosign's tags a manifest may name a subject besides: then it belongs to both.
+  for (const digest of new Set([subject, manifest.subject ?? subject])) {
+    if ((await findManifest(context.metadata, repository, digest)) === undefined) {
+      throw denied('something that belongs to a manifest that is not here');
+    }
   }
   return tag === undefined ? undefined : await requireGrowth(context, attachment, tag);
 }
@@ -63,11 +66,32 @@ async function requireGrowth(
   const bytes = current === undefined ? undefined : await findBytes(metadata, current.digest);
   if (current === undefined || bytes === undefined) return undefined;
   const before = parseManifest(await buffer(await store.read(bytes.location)), current.mediaType);
-  const kept = new Set(manifest.layers.map(({ digest }) => digest));
-  if (before.layers.some(({ digest }) => !kept.has(digest))) {
+  if (!isKept(before.layers, manifest.layers)) {
     throw denied('a manifest without the signatures that were there before');
   }
   return current.digest;
+}
+
+/**
+ * Whether each layer is among the others, as often as it is here. Two signatures of one image are layers of the same
+ * digest: the signature itself stands in the annotations.
+ */
+function isKept(layers: readonly Descriptor[], others: readonly Descriptor[]): boolean {
+  const counts = new Map<string, number>();
+  for (const layer of others) counts.set(identityOf(layer), (counts.get(identityOf(layer)) ?? 0) + 1);
+  return layers.every((layer) => {
+    const left = counts.get(identityOf(layer)) ?? 0;
+    counts.set(identityOf(layer), left - 1);
+    return left > 0;
+  });
+}
+
+/** What tells one layer from another: its content and its annotations, in whatever order they are written. */
+function identityOf({ mediaType, digest, annotations }: Descriptor): string {
+  const entries = typeof annotations === 'object' && annotations !== null ? Object.entries(annotations) : [];
+  // Only texts are annotations; anything else might be nested deeper than can be written out.
+  const texts = entries.filter(([, value]) => typeof value === 'string').map(([name, value]) => `${name}=${value}`);
+  return JSON.stringify([mediaType, digest, ...texts.sort()]);
 }
 
 function denied(what: string): RegistryError {
