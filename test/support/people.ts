@@ -2,10 +2,12 @@ import { hash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Role } from '#access/permissions.ts';
 import { openUsers } from '#access/users.ts';
+import { loadConfig } from '#config/load.ts';
 import { type GrantKey, deleteGrant, insertGrant } from '#metadata/grants.ts';
 import { openMetadata } from '#metadata/open.ts';
 import { insertRobot } from '#metadata/robots.ts';
 import type { Sql } from '#metadata/sql.ts';
+import { openInstallation } from '../../src/app.ts';
 import { type Answer, call } from './client.ts';
 import type { Gatehouse } from './gatehouse.ts';
 
@@ -100,6 +102,14 @@ export function bearerOf({ status, text, json }: Answer): string {
   return `Bearer ${token}`;
 }
 
+/** The parameters of a challenge, and its `scheme`. */
+export function challengeIn({ headers }: Answer): Record<string, string> {
+  const { scheme = '', rest = '' } =
+    /^(?<scheme>\w+) (?<rest>.*)$/.exec(headers['www-authenticate'] ?? '')?.groups ?? {};
+  const pairs = Array.from(rest.matchAll(/([a-z]+)="([^"]*)"(?:,|$)/g), (match) => [match[1], match[2]]);
+  return { scheme, ...Object.fromEntries(pairs) };
+}
+
 /** A text field of a JSON object; empty when there is none. */
 export function fieldOf(json: unknown, name: string): string {
   const fields = typeof json === 'object' && json !== null ? Object.entries(json) : [];
@@ -115,4 +125,19 @@ export function accessIn(authorization: string): string[] {
   return access.map(
     (one: { type: string; name: string; actions: string[] }) => `${one.type}:${one.name}:${one.actions.join(',')}`,
   );
+}
+
+/** A server of its own over the data of another, as a second node is. */
+export async function startElsewhere({
+  configFile,
+}: Gatehouse): Promise<{ readonly url: string; stop(): Promise<void> }> {
+  const installation = await openInstallation(await loadConfig({ file: configFile, environment: {} }));
+  const server = await installation.serve();
+  return {
+    url: server.url,
+    async stop() {
+      await server.stop();
+      await installation.close();
+    },
+  };
 }
