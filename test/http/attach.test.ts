@@ -3,7 +3,15 @@ import { type Digest, hexOf } from '#oci/digest.ts';
 import { DOCKER_MANIFEST, DOCKER_MANIFEST_LIST, IMAGE_INDEX, IMAGE_MANIFEST } from '#oci/media-type.ts';
 import { type Answer, call, codesOf } from '#test/support/client.ts';
 import { type Gatehouse, startGatehouse } from '#test/support/gatehouse.ts';
-import { type TestBlob, type TestManifest, aBlob, aManifest, anIndex, pushImage } from '#test/support/images.ts';
+import {
+  type TestBlob,
+  type TestManifest,
+  aBlob,
+  aManifest,
+  anIndex,
+  pushImage,
+  putManifest,
+} from '#test/support/images.ts';
 import { type People, as, askToken, bearerOf, openPeople } from '#test/support/people.ts';
 
 const REPOSITORY = 'attach/app';
@@ -305,6 +313,14 @@ describe('who may attach may not take away', () => {
     }
     const inAnotherOrder = signatures([], layer({ certificate: 'a', signature: 'one' }));
     expect((await put(inAnotherOrder, tagOf(target))).status).toBe(201);
+  });
+
+  test('what somebody who may push put under the tag, whatever it is', async () => {
+    const target = await unsigned();
+    await putManifest(gatehouse.url, REPOSITORY, index, tagOf(target));
+    expect(refusal(await put(signatures(['one']), tagOf(target)))).toEqual(REFUSED);
+    await putManifest(gatehouse.url, REPOSITORY, image, tagOf(target));
+    expect(refusal(await put(signatures(['one']), tagOf(target)))).toEqual(REFUSED);
   });
 
   test('anything by deleting it', async () => {
