@@ -7,7 +7,7 @@ import type { NewEvent, Origin } from '#metadata/events.ts';
 import { RegistryError } from '#oci/errors.ts';
 import { isName } from '#oci/name.ts';
 import type { Challenges, TokenFault } from './challenge.ts';
-import { type Exchange, originOf } from './exchange.ts';
+import { type Exchange, originOf, sessionOf } from './exchange.ts';
 import { isFromHere } from './loopback.ts';
 
 /**
@@ -126,11 +126,11 @@ function ofRepository(
   requirement: RepositoryRequirement,
   { challenges, note }: EntranceSurroundings,
 ): Admission {
-  const session = exchange.state.session;
+  const session = sessionOf(exchange);
   const { name } = exchange.params;
   const permission = permissionOf(exchange, requirement);
   // What no repository can be called is told so by whoever parses it, to everybody who is somebody.
-  if (session === undefined || (!isName(name) && !session.isAnonymous)) return 'admitted';
+  if (!isName(name) && !session.isAnonymous) return 'admitted';
   if (session.may(permission, name)) return 'admitted';
   const scope = isName(name) ? scopeFor(permission, name) : undefined;
   if (session.isAnonymous) {
