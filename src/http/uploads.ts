@@ -16,7 +16,7 @@ export interface UploadHandlers {
   readonly cancel: Handler;
 }
 
-export function uploadHandlers({ blobs, uploads }: Registry, urls: Urls): UploadHandlers {
+export function uploadHandlers({ blobs, uploads, listings }: Registry, urls: Urls): UploadHandlers {
   const created = (exchange: Exchange, repository: string, digest: Digest): void => {
     answerEmpty(exchange, 201);
     exchange.set('Location', urls.blob(repository, digest));
@@ -46,10 +46,12 @@ export function uploadHandlers({ blobs, uploads }: Registry, urls: Urls): Upload
       const repository = parseName(exchange.params.name);
       const mount = parameter(exchange, 'mount');
       const digest = parameter(exchange, 'digest');
+      const session = sessionOf(exchange);
+      // Whoever may only attach does so to what exists: they make no repository.
+      if (!session.may('push', repository)) await listings.requireRepository(repository);
       if (mount !== undefined) {
         const from = parameter(exchange, 'from');
         const wanted = parseDigest(mount);
-        const session = sessionOf(exchange);
         const source = {
           from: from === undefined ? undefined : parseName(from),
           mayRead: (name: string) => session.may('pull', name),

@@ -36,6 +36,8 @@ export interface Referrer {
 export interface Listings {
   /** The repositories whose names lie in the ranges, in byte order; every one when there are no ranges. */
   repositories(window: Window, visible: readonly NameRange[] | undefined): Promise<Page<string>>;
+  /** For what needs a repository that is there. @throws {RegistryError} NAME_UNKNOWN */
+  requireRepository(repository: string): Promise<void>;
   /** @throws {RegistryError} NAME_UNKNOWN. Distribution Spec v1.1.1, end-8. */
   tags(repository: string, window: Window): Promise<Page<string>>;
   /**
@@ -53,7 +55,14 @@ export interface Listings {
 }
 
 export function openListings({ metadata }: Context): Listings {
+  const requireRepository = async (repository: string): Promise<void> => {
+    if (await repositoryExists(metadata, repository)) return;
+    throw new RegistryError('NAME_UNKNOWN', 'no such repository', { detail: { name: repository } });
+  };
+
   return {
+    requireRepository,
+
     repositories: (window, visible) =>
       page(window, PAGE_MAX, (limit) =>
         visible === undefined
@@ -63,9 +72,7 @@ export function openListings({ metadata }: Context): Listings {
 
     async tags(repository, window) {
       const found = await page(window, PAGE_MAX, (limit) => tagNames(metadata, repository, window.after, limit));
-      if (found.entries.length === 0 && !(await repositoryExists(metadata, repository))) {
-        throw new RegistryError('NAME_UNKNOWN', 'no such repository', { detail: { name: repository } });
-      }
+      if (found.entries.length === 0) await requireRepository(repository);
       return found;
     },
 

@@ -159,6 +159,7 @@ describe('who may attach may push', () => {
   });
 
   test('blobs, and mounts where they may read', async () => {
+    await pushImage(gatehouse.url, 'attach/other', aManifest());
     expect((await pushAs(signer, aBlob())).status).toBe(201);
     const mount = { method: 'POST', path: `/v2/attach/other/blobs/uploads/?mount=${EMPTY.digest}&from=${REPOSITORY}` };
     expect((await call(gatehouse.url, { ...mount, ...as(signer) })).status).toBe(201);
@@ -276,6 +277,16 @@ describe('who may attach may not push', () => {
     expect(refusal(await put(signatures(['one'], { subject: subjectOf(nowhere) }), tagOf(target)))).toEqual(REFUSED);
     expect((await put(signatures(['one'], { subject: subjectOf(image) }), tagOf(target))).status).toBe(201);
   });
+
+  test.each(['', `?digest=${EMPTY.digest}`, `?mount=${EMPTY.digest}&from=${REPOSITORY}`, `?mount=${EMPTY.digest}`])(
+    'a blob into a repository that is not there: %s',
+    async (query) => {
+      const path = `/v2/attach/new/blobs/uploads/${query}`;
+      const answer = await call(gatehouse.url, { method: 'POST', path, body: EMPTY.bytes, ...as(signer) });
+      expect([answer.status, codesOf(answer)]).toEqual([404, ['NAME_UNKNOWN']]);
+      expect((await call(gatehouse.url, { method: 'GET', path: '/v2/attach/new/tags/list' })).status).toBe(404);
+    },
+  );
 
   test('several tags', async () => {
     const [one, other, manifest] = [await unsigned(), await unsigned(), signatures(['one'])];
