@@ -9,7 +9,8 @@ import { type TemporaryMetadata, temporaryMetadata } from './metadata.ts';
 
 const PASSWORD = 'correct horse battery staple';
 const ORIGIN = { actor: 'tester', address: '', requestId: '' };
-const NOW = Date.UTC(2030, 0, 1);
+// Long ago, so that a look at another clock than the one given shows.
+const NOW = Date.UTC(2020, 0, 1);
 
 let database: TemporaryMetadata;
 let now = NOW;

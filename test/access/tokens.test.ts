@@ -11,7 +11,8 @@ import { type TemporaryMetadata, temporaryMetadata } from './metadata.ts';
 const PASSWORD = 'correct horse battery staple';
 const SERVICE = 'registry.example.org';
 const TYPE = 'gatehouse-access+jwt';
-const NOW = Date.UTC(2030, 0, 1);
+// Long ago, so that a look at another clock than the one given shows.
+const NOW = Date.UTC(2020, 0, 1);
 
 let database: TemporaryMetadata;
 const now = NOW;
