@@ -1,8 +1,9 @@
+import { hash } from 'node:crypto';
 import { type JSONWebKeySet, createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openSigningKeys } from '#access/signing-keys.ts';
 import { openUsers } from '#access/users.ts';
-import { deleteRobot, setRobotDisabled, setRobotSecret } from '#metadata/robots.ts';
+import { deleteRobot, insertRobot, setRobotDisabled, setRobotSecret } from '#metadata/robots.ts';
 import { type Answer, call } from '#test/support/client.ts';
 import { type Gatehouse, startGatehouse } from '#test/support/gatehouse.ts';
 import { aBlob, pushBlob } from '#test/support/images.ts';
@@ -128,6 +129,10 @@ describe('what was given is worth nothing at once, here and elsewhere,', () => {
   test('when a robot is deleted, even if another comes with its name', async () => {
     const statuses = await comesIn('deleted');
     await change((inside) => deleteRobot(inside, 'robot+deleted'));
+    expect(await statuses()).toEqual([401, 401, 401, 401, 401, 401]);
+    const row = { name: 'robot+deleted', scope: '*', description: '', createdAt: 1, createdBy: 'test', rotatedAt: 1 };
+    const rest = { expiresAt: null, disabledAt: null, secretHash: hash('sha256', 'another secret') };
+    await change((inside) => insertRobot(inside, { ...row, ...rest }));
     expect(await statuses()).toEqual([401, 401, 401, 401, 401, 401]);
   });
 
