@@ -15,6 +15,7 @@ import type { Context } from './context.ts';
 interface Attachment {
   readonly repository: string;
   readonly tags: readonly string[];
+  readonly digest: Digest;
   readonly manifest: Manifest;
 }
 
@@ -47,6 +48,9 @@ export async function requireAttachment(context: Context, attachment: Attachment
       throw denied('something that belongs to a manifest that is not here');
     }
   }
+  // The same bytes may be pushed as another type where they do not say their own: to all who read them they are then it.
+  const here = await findManifest(context.metadata, repository, attachment.digest);
+  if (here !== undefined && here.mediaType !== manifest.mediaType) throw denied('another type of what is here');
   return tag === undefined ? undefined : await requireGrowth(context, attachment, tag);
 }
 

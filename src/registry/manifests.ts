@@ -129,7 +129,9 @@ async function pushManifest(context: Context, push: ManifestPush): Promise<Pushe
 
   // Asked here to spare the disk a manifest that cannot be taken, and again inside, where the answer holds.
   await requireContent(context, context.metadata, repository, manifest);
-  const grownFrom = push.attachOnly ? await requireAttachment(context, { repository, tags, manifest }) : undefined;
+  const grownFrom = push.attachOnly
+    ? await requireAttachment(context, { repository, tags, digest, manifest })
+    : undefined;
   const landed = await land(context, digest, one(bytes));
   return await settle(context, landed, async (metadata) => {
     await requirePrecondition(metadata, push);

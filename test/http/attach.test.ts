@@ -334,6 +334,18 @@ describe('who may attach may not take away', () => {
     expect(refusal(await put(signatures(['one']), tagOf(target)))).toEqual(REFUSED);
   });
 
+  test('the type of what another attached', async () => {
+    const { mediaType: _, ...document } = JSON.parse(referrer().bytes.toString()) as Record<string, unknown>;
+    const bytes = Buffer.from(JSON.stringify(document));
+    const { digest } = aBlob({ bytes });
+    const editor = await people.robot('typist', ['registry-editor attach/']);
+    expect((await put({ bytes, mediaType: IMAGE_MANIFEST }, digest, editor)).status).toBe(201);
+    expect(refusal(await put({ bytes, mediaType: DOCKER_MANIFEST }, digest))).toEqual(REFUSED);
+    expect((await put({ bytes, mediaType: IMAGE_MANIFEST }, digest)).status).toBe(201);
+    const { headers } = await call(gatehouse.url, { method: 'GET', path: `/v2/${REPOSITORY}/manifests/${digest}` });
+    expect(headers['content-type']).toBe(IMAGE_MANIFEST);
+  });
+
   test('anything by deleting it', async () => {
     const target = await unsigned();
     const one = signatures(['one']);
