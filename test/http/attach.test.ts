@@ -382,6 +382,19 @@ describe('who may attach may not take away', () => {
   });
 });
 
+test('a token for attaching alone is for no more, whoever holds it', async () => {
+  const editor = await people.robot('modest', ['registry-editor attach/']);
+  const token = bearerOf(
+    await askToken(gatehouse.url, editor, [`repository:${REPOSITORY}:pull,attach`, 'repository:attach/new:attach']),
+  );
+  const one = referrer();
+  expect((await put(one, one.digest, token)).status).toBe(201);
+  for (const tag of ['latest', 'modest']) expect(refusal(await put(image, tag, token))).toEqual(REFUSED);
+  const start = { method: 'POST', path: '/v2/attach/new/blobs/uploads/' };
+  expect((await call(gatehouse.url, { ...start, ...as(token) })).status).toBe(404);
+  expect((await call(gatehouse.url, { ...start, ...as(editor) })).status).toBe(202);
+});
+
 test('who may push may do all of it', async () => {
   const editor = await people.robot('editor', ['registry-editor attach/']);
   const target = await unsigned();
