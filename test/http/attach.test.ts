@@ -1,6 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Digest, hexOf } from '#oci/digest.ts';
+import { hexOf } from '#oci/digest.ts';
 import { DOCKER_MANIFEST, DOCKER_MANIFEST_LIST, IMAGE_INDEX, IMAGE_MANIFEST } from '#oci/media-type.ts';
+import {
+  BUNDLE,
+  EMPTY,
+  OCI_CONFIG,
+  PAYLOAD,
+  PAYLOAD_TYPE,
+  part,
+  signatures,
+  subjectOf,
+  tagOf,
+} from '#test/support/attachments.ts';
 import { type Answer, call, codesOf } from '#test/support/client.ts';
 import { type Gatehouse, startGatehouse } from '#test/support/gatehouse.ts';
 import {
@@ -15,12 +26,7 @@ import {
 import { type People, as, askToken, bearerOf, openPeople } from '#test/support/people.ts';
 
 const REPOSITORY = 'attach/app';
-const PAYLOAD_TYPE = 'application/vnd.dev.cosign.simplesigning.v1+json';
-const OCI_CONFIG = 'application/vnd.oci.image.config.v1+json';
 const OCI_LAYER = 'application/vnd.oci.image.layer.v1.tar+gzip';
-const EMPTY = aBlob({ bytes: '{}' });
-const BUNDLE = aBlob();
-const PAYLOAD = aBlob();
 
 const image = aManifest({ layers: 1 });
 const index = anIndex([image]);
@@ -56,22 +62,6 @@ const put = (manifest: Pick<TestManifest, 'bytes' | 'mediaType'>, reference: str
     headers: { ...as(authorization).headers, 'content-type': manifest.mediaType },
   });
 
-interface Part {
-  readonly mediaType: string;
-  readonly digest: Digest;
-  readonly size: number;
-  readonly annotations?: Record<string, string>;
-}
-
-const part = (mediaType: string, { digest, bytes }: TestBlob, annotations?: Record<string, string>): Part => ({
-  mediaType,
-  digest,
-  size: bytes.length,
-  ...(annotations === undefined ? {} : { annotations }),
-});
-
-const subjectOf = ({ mediaType, digest, bytes }: TestManifest): Part => ({ mediaType, digest, size: bytes.length });
-
 /** A referrer in the shape of `cosign sign --new-bundle-format`, unless changed; never the same twice. */
 function referrer(fields: object = {}): TestManifest {
   return aManifest({
@@ -86,20 +76,6 @@ function referrer(fields: object = {}): TestManifest {
     },
   });
 }
-
-/** A manifest as cosign pushes it under `sha256-<hex>.sig`: one layer for each signature, told apart by annotations. */
-function signatures(values: readonly string[], fields: object = {}): TestManifest {
-  return aManifest({
-    layers: 0,
-    fields: {
-      config: part(OCI_CONFIG, EMPTY),
-      layers: values.map((value) => part(PAYLOAD_TYPE, PAYLOAD, { 'dev.cosignproject.cosign/signature': value })),
-      ...fields,
-    },
-  });
-}
-
-const tagOf = ({ digest }: { digest: Digest }, suffix = 'sig'): string => `sha256-${hexOf(digest)}.${suffix}`;
 
 /** An image nobody has signed yet. */
 async function unsigned(): Promise<TestManifest> {
