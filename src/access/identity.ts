@@ -196,6 +196,11 @@ function certificateIdentity(value: string): Identity {
   return { principal: { name: `${CERTIFICATE_PREFIX}${value}`, kind: 'certificate' }, stamp: '', groups: [] };
 }
 
+/** Who it is, or why it is nobody: for the audit trail, never for who tried. */
+type Checked =
+  | { readonly identity: Identity; readonly refusal?: never }
+  | { readonly identity?: never; readonly refusal: string };
+
 interface PasswordDoor {
   readonly logIn: (name: string, password: string, evidence: Evidence) => Promise<Identity>;
   readonly logInWithToken: (token: string, evidence: Evidence) => Promise<Identity>;
@@ -203,30 +208,35 @@ interface PasswordDoor {
 
 /** Names with passwords, robots with secrets, workloads with tokens: whatever is tried and can be guessed at. */
 function passwordDoor(context: AuthenticatorContext): PasswordDoor {
-  const { metadata, throttle, workloads, failureDelayMs, note } = context;
+  const { metadata, clock, throttle, workloads, failureDelayMs, note } = context;
   const nobody = impossibleHash();
   // Their tokens are looked at all the time, by somebody who remembers them: that is not a login each time.
   const greeted = new LRUCache<string, true>({ max: REMEMBERED_MAX, ttl: GREETED_MS });
 
-  const checkUser = async (name: string, password: string): Promise<Identity | undefined> => {
+  const checkUser = async (name: string, password: string): Promise<Checked> => {
     const passwordHash = await findPasswordHash(metadata, name);
     // An unknown name is worked on like any other.
     const isRight = await verifyPassword(password, passwordHash ?? nobody);
-    if (!isRight || passwordHash === undefined) return undefined;
-    if (!needsRehash(passwordHash))
-      return { principal: { name, kind: 'user' }, stamp: stampOf(passwordHash), groups: [] };
+    if (!isRight || passwordHash === undefined) return { refusal: 'wrong name or password' };
+    if (!needsRehash(passwordHash)) {
+      return { identity: { principal: { name, kind: 'user' }, stamp: stampOf(passwordHash), groups: [] } };
+    }
     const to = await rehashPassword(password);
     await metadata.transaction((inside) => replacePasswordHash(inside, { name, from: passwordHash, to }));
     // Another login may have replaced it at the same moment, or somebody set another password.
     return await checkUser(name, password);
   };
 
-  const checkRobot = async (name: string, secret: string): Promise<Identity | undefined> => {
+  const checkRobot = async (name: string, secret: string): Promise<Checked> => {
     const robot = await findRobotCredential(metadata, name);
     const isRight = secretFits(secret, robot?.secretHash ?? '');
-    if (!isRight || robot === undefined) return undefined;
+    if (!isRight || robot === undefined) return { refusal: 'wrong name or secret' };
+    if (robot.disabledAt !== null) return { refusal: 'the robot is disabled' };
     const expiresAt = robot.expiresAt ?? undefined;
-    return { principal: { name, kind: 'robot' }, stamp: stampOf(robot.secretHash), groups: [], expiresAt };
+    if (expiresAt !== undefined && expiresAt <= clock()) return { refusal: 'the robot has expired' };
+    return {
+      identity: { principal: { name, kind: 'robot' }, stamp: stampOf(robot.secretHash), groups: [], expiresAt },
+    };
   };
 
   const tell = (actor: string, { address, requestId }: Evidence, refusal?: string): void =>
@@ -254,17 +264,20 @@ function passwordDoor(context: AuthenticatorContext): PasswordDoor {
     async logIn(name, password, evidence) {
       if (name === WORKLOAD_USER && workloads.isForUs(password)) return await logInWithToken(password, evidence);
       const began = performance.now();
-      await throttle.wait(name, evidence.address);
-      const identity = await (isRobotName(name) ? checkRobot : checkUser)(name, password).catch(asSlowDown);
-      if (identity !== undefined) {
-        throttle.succeeded(name);
+      const isRobot = isRobotName(name);
+      // A robot's secret is not one that can be guessed: whoever tries must not keep the robot out.
+      const account = isRobot ? undefined : name;
+      await throttle.wait(account, evidence.address);
+      const checked = await (isRobot ? checkRobot : checkUser)(name, password).catch(asSlowDown);
+      if (checked.identity !== undefined) {
+        throttle.succeeded(account);
         tell(name, evidence);
-        return identity;
+        return checked.identity;
       }
-      throttle.failed(name, evidence.address);
-      tell(shown(name), evidence, 'wrong name or password');
+      throttle.failed(account, evidence.address);
+      tell(shown(name), evidence, checked.refusal);
       await setTimeout(Math.max(failureDelayMs - (performance.now() - began), 0));
-      throw new AuthenticationError('credentials', 'wrong name or password');
+      throw new AuthenticationError('credentials', checked.refusal);
     },
   };
 }

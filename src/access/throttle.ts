@@ -3,18 +3,18 @@ import { LRUCache } from 'lru-cache';
 import { networkOf } from '#base/network.ts';
 import { AuthenticationError } from './errors.ts';
 
-/** Slows down whoever tries passwords, by account and by address. */
+/** Slows down whoever tries passwords, by account and by address; where there is no account to guess at, by address. */
 export interface Throttle {
   /**
    * Waits as long as wrong passwords before this one ask for.
    *
    * @throws {AuthenticationError} slow-down: so many already wait for this account or from this address
    */
-  wait(account: string, address: string): Promise<void>;
+  wait(account: string | undefined, address: string): Promise<void>;
   /** A wrong password. */
-  failed(account: string, address: string): void;
+  failed(account: string | undefined, address: string): void;
   /** A right one: its account starts anew. Its address does not, or any account would free it for guessing at others. */
-  succeeded(account: string): void;
+  succeeded(account: string | undefined): void;
 }
 
 /** So many wrong ones are forgiven; the wait doubles from there on. */
@@ -60,18 +60,19 @@ export function openThrottle(sleep: (ms: number) => Promise<unknown> = setTimeou
 
   return {
     async wait(account, address) {
-      await pass(accountKey(account), LIMITS.account);
+      if (account !== undefined) await pass(accountKey(account), LIMITS.account);
       await pass(addressKey(address), LIMITS.address);
     },
     failed(account, address) {
-      for (const key of [accountKey(account), addressKey(address)]) {
+      const keys = account === undefined ? [] : [accountKey(account)];
+      for (const key of [...keys, addressKey(address)]) {
         const record = recordOf(key);
         record.failures += 1;
         records.set(key, record);
       }
     },
     succeeded(account) {
-      records.delete(accountKey(account));
+      if (account !== undefined) records.delete(accountKey(account));
     },
   };
 }

@@ -181,6 +181,27 @@ test('a disabled robot is out at once', async () => {
   expect(await door.nameOf(basic('robot+ci', 's3cret'))).toBeUndefined();
 });
 
+test('nobody keeps a robot out by guessing at its secret, and the trail says why it stays out itself', async () => {
+  await using database = await temporaryMetadata();
+  await robotIn(database.metadata, { expiresAt: 5000 });
+  let now = 1000;
+  const door = openDoor(database.metadata, { clock: () => now });
+  for (let attempt = 0; attempt < 10; attempt += 1) await door.nameOf(basic('robot+ci', `guess ${attempt}`));
+  const began = performance.now();
+  expect(await door.nameOf(basic('robot+ci', 's3cret'))).toBe('robot+ci');
+  // A wait would be eight seconds by now.
+  expect(performance.now() - began).toBeLessThan(4000);
+  now = 5000;
+  await door.nameOf(basic('robot+ci', 's3cret'));
+  await database.metadata.transaction((inside) => setRobotDisabled(inside, 'robot+ci', 5));
+  await door.nameOf(basic('robot+ci', 's3cret'));
+  expect(door.noted.slice(-3).map(({ outcome, reason }) => [outcome, reason])).toEqual([
+    [undefined, undefined],
+    ['refused', 'the robot has expired'],
+    ['refused', 'the robot is disabled'],
+  ]);
+});
+
 test('no grant gives a robot more than its scope', async () => {
   await using database = await temporaryMetadata();
   await robotIn(database.metadata, { scope: 'team-a/' });
