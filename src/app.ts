@@ -1,7 +1,10 @@
 import { hostname } from 'node:os';
+import { LOCAL_CALLER, openAdministration } from '#access/administration.ts';
 import { type Access, openAccess } from '#access/open.ts';
+import type { Caller } from '#access/session.ts';
 import { type Users, openUsers } from '#access/users.ts';
 import { openWorkloads } from '#access/workloads.ts';
+import type { Administration } from '#api/operations.ts';
 import { purgeJob } from '#audit/purge.ts';
 import { openTrail } from '#audit/trail.ts';
 import { openWebhooks } from '#audit/webhooks/open.ts';
@@ -38,6 +41,10 @@ export interface RunningServer {
 /** One Gatehouse on its data: what the commands work with. */
 export interface Installation {
   readonly users: Users;
+  /** Everything there is to administer, for whoever asks. */
+  administration(caller: Caller): Administration;
+  /** Whoever sits on the server: may do everything. */
+  readonly localCaller: Caller;
   verify(options: VerifyOptions): Promise<VerifyReport>;
   collect(options: CollectOptions): Promise<CollectReport>;
   /** Listens, and runs the jobs. */
@@ -53,6 +60,8 @@ export async function openInstallation(config: Config): Promise<Installation> {
   const context: Context = { metadata, store, clock, options: config.registry };
   return {
     users: openUsers({ metadata, clock }),
+    administration: (caller) => openAdministration({ metadata, clock, note: () => undefined }).as(caller),
+    localCaller: LOCAL_CALLER,
     verify: (options) => verify(context, options),
     collect: (options) => collect(context, options),
     serve: () => serve(config, context),
@@ -79,6 +88,7 @@ async function serve(config: Config, context: Context): Promise<RunningServer> {
   let draining = false;
   const listener = httpListener({
     ...access,
+    administration: openAdministration({ metadata, clock, note }),
     registry,
     emptyRegistry: openRegistry({ ...context, metadata: nothing }),
     metrics,

@@ -22,11 +22,12 @@ const TABLE: Record<string, Row> = {
   tls: { rooms: ['base', 'metadata'], packages: ['@peculiar/x509', 'reflect-metadata', 'zod'] },
   jobs: { rooms: ['base', 'observe', 'metadata'], packages: ['node-cron', 'zod'] },
   registry: { rooms: ['storage', 'base', 'oci', 'metadata'], packages: ['lru-cache', 'zod'] },
-  access: { rooms: ['base', 'oci', 'metadata'], packages: ['bcryptjs', 'jose', 'lru-cache', 'zod'] },
+  api: { rooms: ['base', 'oci'], packages: ['zod'] },
+  access: { rooms: ['base', 'oci', 'metadata', 'api'], packages: ['bcryptjs', 'jose', 'lru-cache', 'zod'] },
   retention: { rooms: ['storage', 'base', 'oci', 'metadata', 'registry'], packages: ['zod'] },
   audit: { rooms: ['base', 'oci', 'metadata'], packages: ['zod'] },
   http: {
-    rooms: ['storage', 'base', 'oci', 'observe', 'metadata', 'tls', 'registry', 'access', 'retention', 'audit'],
+    rooms: ['storage', 'base', 'oci', 'observe', 'metadata', 'tls', 'registry', 'api', 'access', 'retention', 'audit'],
     packages: ['koa', '@koa/router', 'lru-cache', 'zod'],
   },
   config: {
@@ -54,6 +55,7 @@ const TABLE: Record<string, Row> = {
       'tls',
       'jobs',
       'registry',
+      'api',
       'access',
       'retention',
       'audit',
@@ -62,7 +64,7 @@ const TABLE: Record<string, Row> = {
     ],
     packages: [],
   },
-  cli: { rooms: ['base', 'oci', 'config', 'app.ts'], packages: ['commander', 'cli-progress'] },
+  cli: { rooms: ['base', 'oci', 'api', 'config', 'app.ts'], packages: ['commander', 'cli-progress'] },
   'main.ts': { rooms: ['cli'], packages: [] },
 };
 

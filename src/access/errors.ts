@@ -1,7 +1,28 @@
-/** Why an act on users was refused; busy: too many passwords wait to be checked, and another try may do. */
-export type AccessReason = 'user-exists' | 'user-unknown' | 'name-invalid' | 'password-invalid' | 'busy';
+/**
+ * Why an act on users, groups, robots and grants was refused.
+ *
+ * - `denied`: the caller lacks the permission
+ * - `…-unknown`: there is none, or the caller may not know of it
+ * - `last-administrator`: nobody kept here could administer the system any more
+ * - `busy`: too many passwords wait to be checked, and another try may do
+ */
+export type AccessReason =
+  | 'denied'
+  | 'invalid'
+  | 'name-invalid'
+  | 'password-invalid'
+  | 'user-exists'
+  | 'user-unknown'
+  | 'group-exists'
+  | 'group-unknown'
+  | 'member-unknown'
+  | 'robot-exists'
+  | 'robot-unknown'
+  | 'grant-unknown'
+  | 'last-administrator'
+  | 'busy';
 
-/** What is wrong with a user, in words no protocol owns. */
+/** What is wrong with an act on users, groups, robots and grants, in words no protocol owns. */
 export class AccessError extends Error {
   readonly reason: AccessReason;
 

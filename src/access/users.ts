@@ -1,12 +1,13 @@
 import { randomSecret } from '#base/secret.ts';
-import { insertGrant } from '#metadata/grants.ts';
 import type { Sql } from '#metadata/sql.ts';
-import { type User, createUser, deleteUser, hasUsers, listUsers, setPassword } from '#metadata/users.ts';
-import { AccessError } from './errors.ts';
+import { type User, createUser, hasUsers, listUsers } from '#metadata/users.ts';
+import { LOCAL_CALLER, openAdministration } from './administration.ts';
+import { type AdministrationContext, change } from './change.ts';
+import { giveRole } from './grant-administration.ts';
 import { hashPassword } from './password.ts';
-import { LOCAL } from './subject.ts';
+import { EVERYWHERE } from './scope.ts';
 
-/** The people and machines that may come in. */
+/** The people and machines that may come in, as the server itself handles them. */
 export interface Users {
   /** @throws {AccessError} user-exists, name-invalid, password-invalid */
   create(name: string, password: string): Promise<void>;
@@ -36,57 +37,36 @@ export interface UsersContext {
   readonly clock: () => number;
 }
 
-const NAME = /^[a-z0-9][a-z0-9._@-]{0,63}$/;
-
 export function openUsers({ metadata, clock }: UsersContext): Users {
+  const context: AdministrationContext = { metadata, clock, note: () => undefined };
+  const administration = openAdministration(context).as(LOCAL_CALLER);
   return {
     async create(name, password) {
-      checkName(name);
-      const user = { name, passwordHash: await hashPassword(password) };
-      const created = await metadata.transaction((inside) => createUser(inside, user, clock()));
-      if (!created) throw new AccessError('user-exists', `there is already a user ${name}`);
+      await administration.createUser({ name, password });
     },
 
     list: () => listUsers(metadata),
 
     async setPassword(name, password) {
-      const user = { name, passwordHash: await hashPassword(password) };
-      const changed = await metadata.transaction((inside) => setPassword(inside, user, clock()));
-      if (!changed) throw unknown(name);
+      await administration.setPassword({ name, password });
     },
 
     async remove(name) {
-      const removed = await metadata.transaction((inside) => deleteUser(inside, name));
-      if (!removed) throw unknown(name);
+      await administration.deleteUser({ name });
     },
 
     async ensureAdmin(given) {
       if (await hasUsers(metadata)) return undefined;
       const password = given ?? randomSecret();
       const user = { name: 'admin', passwordHash: await hashPassword(password) };
-      // Asked again inside: another node may start on the same database at the same moment.
-      const created = await metadata.transaction(
-        async (inside) =>
-          !(await hasUsers(inside)) &&
-          (await createUser(inside, user, clock())) &&
-          (await insertGrant(
-            inside,
-            { kind: 'user', subject: 'admin', role: 'system-admin', scope: '*' },
-            LOCAL,
-            clock(),
-          )),
-      );
+      const created = await change(context, LOCAL_CALLER, async (one) => {
+        // Asked again inside: another node may start on the same database at the same moment.
+        if ((await hasUsers(one.sql)) || !(await createUser(one.sql, user, one.now))) return false;
+        await one.record({ kind: 'user.create', reference: user.name });
+        await giveRole(one, { kind: 'user', subject: user.name, role: 'system-admin', scope: EVERYWHERE });
+        return true;
+      });
       return created && given === undefined ? password : undefined;
     },
   };
-}
-
-function checkName(name: string): void {
-  if (NAME.test(name)) return;
-  const message = `expected a user name of 1 to 64 of a-z 0-9 . _ @ - that begins with a letter or digit, found ${JSON.stringify(name)}`;
-  throw new AccessError('name-invalid', message);
-}
-
-function unknown(name: string): AccessError {
-  return new AccessError('user-unknown', `there is no user ${JSON.stringify(name)}`);
 }

@@ -1,4 +1,5 @@
-import { AuthenticationError } from '#access/errors.ts';
+import { AccessError, type AccessReason, AuthenticationError } from '#access/errors.ts';
+import { InputError, type InputFault } from '#api/input.ts';
 import { type ErrorCode, type ErrorReason, RegistryError, RegistryErrors } from '#oci/errors.ts';
 import { StorageError } from '#storage/driver.ts';
 
@@ -32,6 +33,29 @@ const REASON_STATUS = {
   'uri-too-long': 414,
 } as const satisfies Record<ErrorReason, number>;
 
+/** What is refused in administration: the specification's codes where they fit, words like them where they do not. */
+const ACCESS = {
+  denied: { status: 403, code: 'DENIED' },
+  invalid: { status: 400, code: 'INVALID' },
+  'name-invalid': { status: 400, code: 'NAME_INVALID' },
+  'password-invalid': { status: 400, code: 'INVALID' },
+  'user-exists': { status: 409, code: 'CONFLICT' },
+  'user-unknown': { status: 404, code: 'NAME_UNKNOWN' },
+  'group-exists': { status: 409, code: 'CONFLICT' },
+  'group-unknown': { status: 404, code: 'NAME_UNKNOWN' },
+  'member-unknown': { status: 404, code: 'NAME_UNKNOWN' },
+  'robot-exists': { status: 409, code: 'CONFLICT' },
+  'robot-unknown': { status: 404, code: 'NAME_UNKNOWN' },
+  'grant-unknown': { status: 404, code: 'NAME_UNKNOWN' },
+  'last-administrator': { status: 409, code: 'CONFLICT' },
+  busy: { status: 429, code: 'TOOMANYREQUESTS' },
+} as const satisfies Record<AccessReason, { status: number; code: string }>;
+
+const INPUT_STATUS = { invalid: 400, 'too-large': 413, 'media-type': 415 } as const satisfies Record<
+  InputFault,
+  number
+>;
+
 /** An error as it goes over the wire. Distribution Spec v1.1.1, "Error Codes". */
 export interface WireError {
   readonly status: number;
@@ -51,6 +75,8 @@ export const RETRY_AFTER_SECONDS = '5';
 export function wireError(thrown: unknown, requestId: string): WireError {
   if (thrown instanceof RegistryError) return wire(statusOf(thrown), [thrown]);
   if (thrown instanceof RegistryErrors) return wire(worstStatus(thrown.errors), thrown.errors);
+  if (thrown instanceof AccessError) return accessWire(thrown);
+  if (thrown instanceof InputError) return inputWire(thrown);
   if (isClientGone(thrown)) return wire(CLIENT_GONE, []);
   if (thrown instanceof StorageError && thrown.reason === 'no-space') {
     return wire(507, [{ code: 'UNAVAILABLE', message: `the registry is out of space (request ${requestId})` }]);
@@ -77,6 +103,20 @@ export function wire(
     ...(detail === undefined ? {} : { detail }),
   }));
   return { status, body: JSON.stringify({ errors: list }) };
+}
+
+function accessWire({ reason, message }: AccessError): WireError {
+  const { status, code } = ACCESS[reason];
+  return wire(status, [{ code, message, detail: { reason } }]);
+}
+
+function inputWire({ fault, problems }: InputError): WireError {
+  const errors = problems.map(({ field, problem }) => ({
+    code: 'INVALID',
+    message: field === '' ? problem : `${field}: ${problem}`,
+    ...(field === '' ? {} : { detail: { field } }),
+  }));
+  return wire(INPUT_STATUS[fault], errors);
 }
 
 function statusOf(error: RegistryError): number {

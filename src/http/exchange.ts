@@ -1,5 +1,5 @@
 import type { Context, ParameterizedContext } from 'koa';
-import type { Session } from '#access/session.ts';
+import type { Caller, Session } from '#access/session.ts';
 import { ANONYMOUS } from '#access/subject.ts';
 import type { Origin } from '#metadata/events.ts';
 
@@ -54,4 +54,9 @@ export function originOf({ state }: Exchange): Origin {
     address: state.address,
     requestId: state.requestId,
   };
+}
+
+/** Who asks, with what the audit trail says of them. @throws {Error} as {@link sessionOf} does */
+export function callerOf(exchange: Exchange): Caller {
+  return { session: sessionOf(exchange), origin: originOf(exchange) };
 }

@@ -1,8 +1,10 @@
+import type { AdministrationRoom } from '#access/administration.ts';
 import type { Metrics } from '#observe/metrics.ts';
 import type { Registry } from '#registry/open.ts';
+import { apiRoutes } from './api.ts';
 import { blobHandlers } from './blobs.ts';
 import type { RepositoryRequirement, Requirement } from './entrance.ts';
-import type { Handler } from './exchange.ts';
+import { type Handler, callerOf } from './exchange.ts';
 import { listingHandlers } from './listings.ts';
 import { manifestHandlers } from './manifests.ts';
 import type { Health } from './operations.ts';
@@ -28,6 +30,7 @@ export interface Route {
 }
 
 export interface RouteSurroundings extends TokenSurroundings {
+  readonly administration: AdministrationRoom;
   readonly registry: Registry;
   /** A registry that has nothing: what there is for those who may not see what there is. */
   readonly emptyRegistry: Registry;
@@ -63,7 +66,12 @@ const DELETE_MANIFEST: RepositoryRequirement = {
  * decides; what a name may look like is for the handlers to say, with an error that names it.
  */
 export function routes(surroundings: RouteSurroundings, urls: Urls): readonly Route[] {
-  return [...repositoryRoutes(surroundings, urls), ...otherRoutes(surroundings, urls)];
+  const { administration } = surroundings;
+  return [
+    ...repositoryRoutes(surroundings, urls),
+    ...otherRoutes(surroundings, urls),
+    ...apiRoutes({ administration, callerOf }),
+  ];
 }
 
 function repositoryRoutes(surroundings: RouteSurroundings, urls: Urls): Route[] {
