@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { type Input, type OperationId, operations } from './operations.ts';
+import { type Administration, type Input, type OperationId, operationIds, operations } from './operations.ts';
 
 /** What is wrong with one field. */
 export interface FieldProblem {
@@ -34,6 +34,16 @@ export function parseInput<K extends OperationId>(id: K, raw: unknown): Input<K>
   if (error !== undefined) throw new InputError('invalid', error.issues.flatMap(problemsOf));
   // The schema of this very operation has just made it.
   return data as Input<K>;
+}
+
+/** The same operations, each of which looks at its input first, as a server does. */
+export function checkingInput(administration: Administration): Administration {
+  const check =
+    <K extends OperationId>(id: K) =>
+    async (input: Input<K>) =>
+      await administration[id](parseInput(id, input));
+  // Each entry was made from the operation of its name.
+  return Object.fromEntries(operationIds.map((id) => [id, check(id)])) as Administration;
 }
 
 function problemsOf(issue: z.core.$ZodIssue): FieldProblem[] {

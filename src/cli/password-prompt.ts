@@ -5,7 +5,7 @@ import { UsageError } from './usage.ts';
 
 /** Where a password is to come from. */
 export interface PasswordSource {
-  readonly passwordStdin?: boolean;
+  readonly passwordStdin?: boolean | undefined;
 }
 
 /**
@@ -15,15 +15,22 @@ export interface PasswordSource {
  * @throws {UsageError} no terminal and no `--password-stdin`, or two different answers
  */
 export async function readPassword({ passwordStdin }: PasswordSource, question: string): Promise<string> {
-  // The line break belongs to `echo`, not to the password.
-  if (passwordStdin === true) return (await text(process.stdin)).replace(/\r?\n$/, '');
-  if (!process.stdin.isTTY) {
-    throw new UsageError('there is no terminal to ask for the password: pipe it in and add --password-stdin');
-  }
-  const password = await ask(`${question}: `);
-  if (password === '') return '';
+  const password = await readKnownPassword({ passwordStdin }, question);
+  if (password === '' || passwordStdin === true) return password;
   if ((await ask('Once more: ')) !== password) throw new UsageError('the two passwords differ');
   return password;
+}
+
+/**
+ * The same for a password that exists already, and is asked for once.
+ *
+ * @throws {UsageError} no terminal and no `--password-stdin`
+ */
+export async function readKnownPassword({ passwordStdin }: PasswordSource, question: string): Promise<string> {
+  // The line break belongs to `echo`, not to the password.
+  if (passwordStdin === true) return (await text(process.stdin)).replace(/\r?\n$/, '');
+  if (process.stdin.isTTY) return await ask(`${question}: `);
+  throw new UsageError('there is no terminal to ask for the password: pipe it in and add --password-stdin');
 }
 
 async function ask(question: string): Promise<string> {

@@ -1,7 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { auditCommand } from './audit.ts';
 import { configCommand } from './config.ts';
 import { gcCommand } from './gc.ts';
+import { groupCommand } from './group.ts';
+import { loginCommand, logoutCommand } from './login.ts';
+import { policyCommand } from './policy.ts';
+import { robotCommand } from './robot.ts';
 import { serveCommand } from './serve.ts';
 import { userCommand } from './user.ts';
 import { verifyCommand } from './verify.ts';
@@ -30,7 +35,13 @@ function gatehouseCommand(): Command {
     .description('a private OCI registry with trust built in')
     .version(version(), '--version', 'print the version')
     .addCommand(serveCommand())
+    .addCommand(policyCommand())
     .addCommand(userCommand())
+    .addCommand(groupCommand())
+    .addCommand(robotCommand())
+    .addCommand(auditCommand())
+    .addCommand(loginCommand())
+    .addCommand(logoutCommand())
     .addCommand(configCommand())
     .addCommand(verifyCommand())
     .addCommand(gcCommand())
@@ -58,6 +69,6 @@ function describe(error: unknown): string {
 }
 
 function exitCodeOf(error: unknown): ExitCode {
-  // By name: the class of configuration errors is loaded only by commands that read one.
-  return error instanceof Error && ['UsageError', 'ConfigError'].includes(error.name) ? 2 : 1;
+  // By name: the classes are loaded only by commands that need them.
+  return error instanceof Error && ['UsageError', 'ConfigError', 'InputError'].includes(error.name) ? 2 : 1;
 }

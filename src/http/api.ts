@@ -105,8 +105,9 @@ function objectOf(text: string): Record<string, unknown> {
   let value: unknown;
   try {
     value = JSON.parse(text);
-  } catch (error) {
-    throw invalid([{ field: '', problem: `the body is no JSON: ${error instanceof Error ? error.message : ''}` }]);
+  } catch {
+    // The parser's own words repeat what it could not read, which may be a password.
+    throw invalid([{ field: '', problem: 'expected the body to be JSON' }]);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalid([{ field: '', problem: 'expected the body to be a JSON object' }]);
