@@ -64,7 +64,7 @@ const TABLE: Record<string, Row> = {
     ],
     packages: [],
   },
-  cli: { rooms: ['base', 'oci', 'api', 'config', 'app.ts'], packages: ['commander', 'cli-progress'] },
+  cli: { rooms: ['base', 'oci', 'api', 'config', 'app.ts'], packages: ['commander', 'cli-progress', 'zod'] },
   'main.ts': { rooms: ['cli'], packages: [] },
 };
 
@@ -84,7 +84,8 @@ interface Import {
 function importsOf(path: string, source: string): Import[] {
   const stringOrComment = /'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`|\/\/[^\n]*|\/\*[\s\S]*?\*\//g;
   const code = source.replace(stringOrComment, (found) => (found.startsWith('/') ? ' ' : found));
-  const statement = /\b(?:import|export)\b[^'"`;()]*?\bfrom\s*['"]([^'"]+)['"]|\bimport\s*['"]([^'"]+)['"]/g;
+  // Not behind a quote: 'import' is a word there, such as the name of a command.
+  const statement = /\b(?:import|export)\b[^'"`;()]*?\bfrom\s*['"]([^'"]+)['"]|(?<!['"])\bimport\s*['"]([^'"]+)['"]/g;
   const dynamic = /\bimport\s*\(\s*(?:(['"])([^'"]+)\1)?/g;
   const found = [
     ...Array.from(code.matchAll(statement), (match) => match[1] ?? match[2]),

@@ -8,7 +8,6 @@ import { type Administration, type OperationId, operationIds, operations } from 
 import { RegistryError } from '#oci/errors.ts';
 import { hasBody, readSmallBody } from './body.ts';
 import type { Exchange, Handler } from './exchange.ts';
-import type { Route } from './routes.ts';
 
 /** What the routes of the API need. */
 export interface ApiSurroundings {
@@ -17,17 +16,26 @@ export interface ApiSurroundings {
   readonly callerOf: (exchange: Exchange) => Caller;
 }
 
+/** A route of the API: one of routes.ts, which is made of these and of others. */
+export interface ApiRoute {
+  readonly name: string;
+  readonly method: Operation['method'];
+  readonly path: string | RegExp;
+  readonly requires: 'api' | 'anyone';
+  readonly handler: Handler;
+}
+
 /** 1 MiB: an htpasswd file of ten thousand users. */
 const BODY_MAX_BYTES = 1024 * 1024;
 
 /** A route for every operation of the table, and one for the document that describes them. */
-export function apiRoutes({ administration, callerOf }: ApiSurroundings): readonly Route[] {
+export function apiRoutes({ administration, callerOf }: ApiSurroundings): readonly ApiRoute[] {
   const routes = operationIds.map((id) => routeOf(id, (exchange) => administration.as(callerOf(exchange))));
   return [...routes, documentRoute()];
 }
 
 /** Who may do what is for the operation to say; the entrance only asks for somebody. */
-function routeOf(id: OperationId, administrationOf: (exchange: Exchange) => Administration): Route {
+function routeOf(id: OperationId, administrationOf: (exchange: Exchange) => Administration): ApiRoute {
   const { method, path }: Operation = operations[id];
   return {
     name: `api.${id}`,
@@ -38,8 +46,9 @@ function routeOf(id: OperationId, administrationOf: (exchange: Exchange) => Admi
   };
 }
 
-function documentRoute(): Route {
-  const document = JSON.stringify(openApiDocument(), null, 2);
+function documentRoute(): ApiRoute {
+  // Made when it is first asked for: few servers ever are.
+  let document: string | undefined;
   return {
     name: 'api.document',
     method: 'GET',
@@ -48,6 +57,7 @@ function documentRoute(): Route {
     async handler(exchange) {
       exchange.set('Cache-Control', 'no-store');
       exchange.type = 'application/json';
+      document ??= JSON.stringify(openApiDocument(), null, 2);
       exchange.body = document;
     },
   };
