@@ -50,8 +50,12 @@ export function start(words: readonly string[], environment: Record<string, stri
 }
 
 /** Runs the real command to its end. */
-export async function gatehouse(words: readonly string[], input = ''): Promise<Outcome> {
-  const running = start(words);
+export async function gatehouse(
+  words: readonly string[],
+  input = '',
+  environment: Record<string, string> = {},
+): Promise<Outcome> {
+  const running = start(words, environment);
   running.child.stdin?.end(input);
   return await running.outcome;
 }
