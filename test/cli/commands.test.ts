@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { here } from './here.ts';
 import { gatehouse, temporaryPlace } from './process.ts';
 
 const COMMANDS = [
@@ -8,6 +9,29 @@ const COMMANDS = [
   'user list',
   'user set-password',
   'user delete',
+  'user import',
+  'policy add-role-to-user',
+  'policy add-role-to-group',
+  'policy remove-role-from-user',
+  'policy remove-role-from-group',
+  'policy list',
+  'policy roles',
+  'policy who-can',
+  'policy can-i',
+  'group create',
+  'group list',
+  'group add-member',
+  'group remove-member',
+  'group delete',
+  'robot create',
+  'robot list',
+  'robot rotate',
+  'robot disable',
+  'robot enable',
+  'robot delete',
+  'audit',
+  'login',
+  'logout',
   'config check',
   'config print',
   'config schema',
@@ -16,11 +40,12 @@ const COMMANDS = [
 ];
 
 test.each(COMMANDS)('%s --help shows its options and an example', async (command) => {
-  const { code, stdout, stderr } = await gatehouse([...command.split(' '), '--help']);
+  const { code, stdout, stderr } = await here([...command.split(' '), '--help']);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(stdout).toContain(`Example:\n  gatehouse ${command}`);
-  // The schema is the same for every configuration.
-  expect(stdout.includes('--config <file>')).toBe(command !== 'config schema');
+  // The schema is the same for every configuration, and a login is for a server elsewhere.
+  expect(stdout.includes('--config <file>')).toBe(!['config schema', 'login', 'logout'].includes(command));
+  expect(stdout.includes('--server <url>')).toBe(/^(user|policy|group|robot|audit)/.test(command));
 });
 
 test('--help names every command', async () => {
