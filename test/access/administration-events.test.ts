@@ -65,4 +65,8 @@ test('whoever may give roles in a repository reads its events, and no others', a
   expect(await reasonOf(bob.listEvents({ repository: 'team-b/app' }))).toBe('denied');
   expect(await reasonOf(bob.listEvents({}))).toBe('denied');
   expect(await reasonOf(bob.listEvents({ actor: 'bob' }))).toBe('denied');
+  // Whoever may give roles everywhere still does not see what is of no repository.
+  const carol = house.callers.with('carol', { role: 'registry-admin', scope: '*' });
+  expect((await carol.listEvents({ repository: 'team-b/app' })).events).toHaveLength(2);
+  expect(await reasonOf(carol.listEvents({}))).toBe('denied');
 });

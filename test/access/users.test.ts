@@ -3,6 +3,7 @@ import { AccessError } from '#access/errors.ts';
 import { verifyPassword } from '#access/password.ts';
 import { openUsers } from '#access/users.ts';
 import { createUser, findPasswordHash } from '#metadata/users.ts';
+import { openCallers } from './callers.ts';
 import { temporaryMetadata, watchedReads } from './metadata.ts';
 
 const PASSWORD = 'correct horse battery staple';
@@ -77,6 +78,19 @@ test('makes an admin with a random password where there is no user, and only the
   expect(await users.ensureAdmin(undefined)).toBeUndefined();
   expect(await users.ensureAdmin('another password')).toBeUndefined();
   expect(await findPasswordHash(database.metadata, 'admin')).toBe(hash);
+});
+
+test('makes the admin a system-admin everywhere, and writes down both', async () => {
+  await using database = await temporaryMetadata();
+  const callers = openCallers(database.metadata);
+  await openUsers({ metadata: database.metadata, clock: () => 1000 }).ensureAdmin(PASSWORD);
+  expect((await callers.local.listGrants({})).grants).toMatchObject([
+    { kind: 'user', subject: 'admin', role: 'system-admin', scope: '*', createdBy: 'system:local' },
+  ]);
+  expect((await callers.events()).map(({ kind, reference }) => [kind, reference])).toEqual([
+    ['user.create', 'admin'],
+    ['grant.add', 'admin'],
+  ]);
 });
 
 test('makes an admin with the password given, and does not repeat it', async () => {
