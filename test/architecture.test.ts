@@ -23,9 +23,9 @@ const TABLE: Record<string, Row> = {
   jobs: { rooms: ['base', 'observe', 'metadata'], packages: ['node-cron', 'zod'] },
   registry: { rooms: ['storage', 'base', 'oci', 'metadata'], packages: ['lru-cache', 'zod'] },
   api: { rooms: ['base', 'oci'], packages: ['zod'] },
-  access: { rooms: ['base', 'oci', 'metadata', 'api'], packages: ['bcryptjs', 'jose', 'lru-cache', 'zod'] },
-  retention: { rooms: ['storage', 'base', 'oci', 'metadata', 'registry'], packages: ['zod'] },
   audit: { rooms: ['base', 'oci', 'metadata'], packages: ['zod'] },
+  access: { rooms: ['base', 'oci', 'metadata', 'api', 'audit'], packages: ['bcryptjs', 'jose', 'lru-cache', 'zod'] },
+  retention: { rooms: ['storage', 'base', 'oci', 'metadata', 'registry'], packages: ['zod'] },
   http: {
     rooms: ['storage', 'base', 'oci', 'observe', 'metadata', 'tls', 'registry', 'api', 'access', 'retention', 'audit'],
     packages: ['koa', '@koa/router', 'lru-cache', 'zod'],
