@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { LOCAL_CALLER, openAdministration } from '#access/administration.ts';
 import { type Access, openAccess } from '#access/open.ts';
 import type { Caller } from '#access/session.ts';
+import { openThrottle } from '#access/throttle.ts';
 import { type Users, openUsers } from '#access/users.ts';
 import { openWorkloads } from '#access/workloads.ts';
 import type { Administration } from '#api/operations.ts';
@@ -60,7 +61,8 @@ export async function openInstallation(config: Config): Promise<Installation> {
   const context: Context = { metadata, store, clock, options: config.registry };
   return {
     users: openUsers({ metadata, clock }),
-    administration: (caller) => openAdministration({ metadata, clock, note: () => undefined }).as(caller),
+    administration: (caller) =>
+      openAdministration({ metadata, clock, note: () => undefined, throttle: openThrottle() }).as(caller),
     localCaller: LOCAL_CALLER,
     verify: (options) => verify(context, options),
     collect: (options) => collect(context, options),
@@ -88,7 +90,7 @@ async function serve(config: Config, context: Context): Promise<RunningServer> {
   let draining = false;
   const listener = httpListener({
     ...access,
-    administration: openAdministration({ metadata, clock, note }),
+    administration: openAdministration({ metadata, clock, note, throttle: access.throttle }),
     registry,
     emptyRegistry: openRegistry({ ...context, metadata: nothing }),
     metrics,

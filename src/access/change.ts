@@ -1,6 +1,7 @@
 import { type NewEvent, type Origin, recordEvent } from '#metadata/events.ts';
 import type { Sql } from '#metadata/sql.ts';
 import type { Caller } from './session.ts';
+import type { Throttle } from './throttle.ts';
 
 /** What administration works on. */
 export interface AdministrationContext {
@@ -9,6 +10,8 @@ export interface AdministrationContext {
   readonly clock: () => number;
   /** For refusals, which change nothing: writes them to the audit trail. Changes write their own events. */
   readonly note: (origin: Origin, event: NewEvent) => void;
+  /** Slows down whoever guesses at passwords here, as it does at the door. */
+  readonly throttle: Throttle;
 }
 
 /** A change under way: all of it is done, with its events, or none. */

@@ -5,7 +5,7 @@ import { type Authenticator, type Workloads, openAuthenticator } from './identit
 import type { AccessOptions } from './options.ts';
 import { type RefreshTokens, openRefreshTokens } from './refresh-tokens.ts';
 import { type SigningKeys, openSigningKeys } from './signing-keys.ts';
-import { openThrottle } from './throttle.ts';
+import { type Throttle, openThrottle } from './throttle.ts';
 import { type Tokens, openTokens } from './tokens.ts';
 
 /** Who comes in, and what they get to come in with again. */
@@ -14,6 +14,7 @@ export interface Access {
   readonly tokens: Tokens;
   readonly refreshTokens: RefreshTokens;
   readonly keys: SigningKeys;
+  readonly throttle: Throttle;
   /** What clients are told as the `service` of our tokens. */
   readonly service: string;
 }
@@ -36,15 +37,16 @@ export function openAccess({ metadata, clock, options, workloads, publicUrl, not
   const keys = openSigningKeys({ metadata, clock, rotateEveryMs: rotateKeysEvery, tokenLifetimeMs: lifetime });
   const tokens = openTokens({ keys, clock, service, lifetimeMs: lifetime });
   const refreshTokens = openRefreshTokens({ metadata, clock, lifetimeMs: refreshLifetime });
+  const throttle = openThrottle();
   const authenticator = openAuthenticator({
     metadata,
     clock,
     accounts: openAccounts({ metadata, clock }),
     tokens,
-    throttle: openThrottle(),
+    throttle,
     workloads,
     failureDelayMs: options.passwords.failureDelay,
     note,
   });
-  return { authenticator, tokens, refreshTokens, keys, service };
+  return { authenticator, tokens, refreshTokens, keys, throttle, service };
 }

@@ -106,8 +106,8 @@ async function replacePassword({ sql, now, record }: Change, user: NewUser, sour
  * enough to keep its owner out.
  */
 async function checkCurrent(
-  { metadata }: AdministrationContext,
-  { session }: Caller,
+  { metadata, throttle }: AdministrationContext,
+  { session, origin }: Caller,
   { name, currentPassword }: { name: string; currentPassword: string | undefined },
 ): Promise<void> {
   if (session.holds('system', EVERYWHERE)) return;
@@ -116,9 +116,12 @@ async function checkCurrent(
   if (currentPassword === undefined) {
     throw new AccessError('denied', 'expected currentPassword: your own password is changed only with it');
   }
+  await throttle.wait(name, origin.address);
   if (!(await verifyPassword(currentPassword, stored))) {
+    throttle.failed(name, origin.address);
     throw new AccessError('denied', 'the current password is another one');
   }
+  throttle.succeeded(name);
 }
 
 /** The line, counted from one, that a name stands in: the last, as that is the one that counts. */

@@ -6,6 +6,7 @@ import { type AdministrationContext, change } from './change.ts';
 import { giveRole } from './grant-administration.ts';
 import { hashPassword } from './password.ts';
 import { EVERYWHERE } from './scope.ts';
+import { openThrottle } from './throttle.ts';
 
 /** The people and machines that may come in, as the server itself handles them. */
 export interface Users {
@@ -38,7 +39,7 @@ export interface UsersContext {
 }
 
 export function openUsers({ metadata, clock }: UsersContext): Users {
-  const context: AdministrationContext = { metadata, clock, note: () => undefined };
+  const context: AdministrationContext = { metadata, clock, note: () => undefined, throttle: openThrottle() };
   const administration = openAdministration(context).as(LOCAL_CALLER);
   return {
     async create(name, password) {

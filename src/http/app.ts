@@ -92,7 +92,7 @@ function isContent({ state, status, res }: Exchange): boolean {
 
 function answerError(exchange: Exchange, error: unknown, log: Log): void {
   const { requestId, route } = exchange.state;
-  const { status, body } = wireError(error, requestId);
+  const { status, body, retryAfterSeconds } = wireError(error, requestId);
   if (status >= 500) log.error('a request failed', error, { requestId, route });
   // Half a blob is out already: cutting the connection is the only way to say that the rest will not come.
   if (exchange.res.headersSent || status === CLIENT_GONE) {
@@ -104,7 +104,8 @@ function answerError(exchange: Exchange, error: unknown, log: Log): void {
   for (const name of ['ETag', 'Docker-Content-Digest', 'Accept-Ranges', 'Content-Length']) exchange.remove(name);
   exchange.respond = true;
   exchange.status = status;
-  if (status === 503) exchange.set('Retry-After', RETRY_AFTER_SECONDS);
+  if (retryAfterSeconds !== undefined) exchange.set('Retry-After', String(retryAfterSeconds));
+  else if (status === 503) exchange.set('Retry-After', RETRY_AFTER_SECONDS);
   exchange.set('X-Request-Id', requestId);
   exchange.type = 'application/json';
   exchange.body = body;
@@ -118,8 +119,8 @@ function admitting({ health }: HttpSurroundings): Koa.Middleware<State> {
         reason: 'uri-too-long',
       });
     }
-    if (exchange.path.startsWith('/v2')) {
-      exchange.set('Docker-Distribution-API-Version', 'registry/2.0');
+    if (exchange.path.startsWith('/v2')) exchange.set('Docker-Distribution-API-Version', 'registry/2.0');
+    if (/^\/(?:v2|api|token)(?:\/|$)/.test(exchange.path)) {
       if (health.isDraining()) {
         refuseDraining(exchange);
         return;

@@ -89,22 +89,7 @@ async function identify(
     if (!(error instanceof AuthenticationError)) throw error;
     if (error.reason === 'credentials') challenge();
     if (error.reason === 'token') challenge('invalid_token');
-    throw refusalOf(exchange, error);
-  }
-}
-
-/** The same words whatever was wrong: an answer must not tell which names there are. */
-export function refusalOf(exchange: Exchange, error: AuthenticationError): Error {
-  switch (error.reason) {
-    case 'credentials':
-      return new RegistryError('UNAUTHORIZED', 'the name and password are not those of a user', { cause: error });
-    case 'token':
-      return new RegistryError('UNAUTHORIZED', 'the token is not valid here, or no longer', { cause: error });
-    case 'slow-down':
-      exchange.set('Retry-After', String(error.retryAfterSeconds));
-      return new RegistryError('TOOMANYREQUESTS', 'too many wrong passwords: try again later', { cause: error });
-    case 'unavailable':
-      return error;
+    throw error;
   }
 }
 

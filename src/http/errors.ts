@@ -60,6 +60,8 @@ const INPUT_STATUS = { invalid: 400, 'too-large': 413, 'media-type': 415 } as co
 export interface WireError {
   readonly status: number;
   readonly body: string;
+  /** When to come again, where that helps. */
+  readonly retryAfterSeconds?: number;
 }
 
 /** 499: the client went away before its answer; nobody reads it, the log does. */
@@ -84,11 +86,7 @@ export function wireError(thrown: unknown, requestId: string): WireError {
   if (thrown instanceof StorageError && thrown.reason === 'unavailable') {
     return wire(503, [{ code: 'UNAVAILABLE', message: `the storage does not answer (request ${requestId})` }]);
   }
-  if (thrown instanceof AuthenticationError) {
-    return wire(503, [
-      { code: 'UNAVAILABLE', message: `whoever vouches for you does not answer (request ${requestId})` },
-    ]);
-  }
+  if (thrown instanceof AuthenticationError) return authenticationWire(thrown, requestId);
   return wire(500, [{ code: 'UNKNOWN', message: `internal error (request ${requestId})` }]);
 }
 
@@ -103,6 +101,24 @@ export function wire(
     ...(detail === undefined ? {} : { detail }),
   }));
   return { status, body: JSON.stringify({ errors: list }) };
+}
+
+/** The same words whatever was wrong: an answer must not tell which names there are. */
+function authenticationWire({ reason, retryAfterSeconds }: AuthenticationError, requestId: string): WireError {
+  switch (reason) {
+    case 'credentials':
+      return wire(401, [{ code: 'UNAUTHORIZED', message: 'the name and password are not those of a user' }]);
+    case 'token':
+      return wire(401, [{ code: 'UNAUTHORIZED', message: 'the token is not valid here, or no longer' }]);
+    case 'slow-down': {
+      const message = 'too many wrong passwords: try again later';
+      return { ...wire(429, [{ code: 'TOOMANYREQUESTS', message }]), retryAfterSeconds };
+    }
+    case 'unavailable': {
+      const message = `whoever vouches for you does not answer (request ${requestId})`;
+      return { ...wire(503, [{ code: 'UNAVAILABLE', message }]), retryAfterSeconds };
+    }
+  }
 }
 
 function accessWire({ reason, message }: AccessError): WireError {

@@ -5,7 +5,7 @@ import type { Session } from '#access/session.ts';
 import { type ResourceActions, narrow, parseScopes } from '#access/token-scope.ts';
 import type { NewEvent, Origin } from '#metadata/events.ts';
 import { readSmallBody } from './body.ts';
-import { evidenceOf, refusalOf } from './entrance.ts';
+import { evidenceOf } from './entrance.ts';
 import { type Exchange, type Handler, originOf, parameter, parameters } from './exchange.ts';
 
 /** Docker's token specification, both ways of it, and the keys to check its tokens with. */
@@ -71,7 +71,7 @@ export function tokenHandlers(surroundings: TokenSurroundings): TokenHandlers {
       try {
         await work(exchange);
       } catch (thrown) {
-        const error = asOAuth(exchange, thrown);
+        const error = asOAuth(thrown);
         if (error.status === 401) exchange.set('WWW-Authenticate', 'Basic realm="Gatehouse", charset="UTF-8"');
         exchange.status = error.status;
         const code = error.status === 401 ? 'UNAUTHORIZED' : 'UNSUPPORTED';
@@ -175,7 +175,7 @@ function scopesOf(texts: readonly string[]): ResourceActions[] {
 }
 
 /** @throws whatever is not about the request */
-function asOAuth(exchange: Exchange, thrown: unknown): OAuthError {
+function asOAuth(thrown: unknown): OAuthError {
   if (thrown instanceof OAuthError) return thrown;
   if (!(thrown instanceof AuthenticationError)) throw thrown;
   switch (thrown.reason) {
@@ -185,6 +185,6 @@ function asOAuth(exchange: Exchange, thrown: unknown): OAuthError {
       return new OAuthError('invalid_grant', 'the token is not valid here, or no longer', 401);
     case 'slow-down':
     case 'unavailable':
-      throw refusalOf(exchange, thrown);
+      throw thrown;
   }
 }

@@ -94,7 +94,7 @@ describe('giving a role', () => {
     [{ subject: 'oidc:repo:acme/app' }, undefined],
     [{ kind: 'group', subject: 'oidc:devs' }, undefined],
     [{ subject: 'cert:build-1' }, undefined],
-    [{ subject: 'oidc:with space' }, 'name-invalid'],
+    [{ subject: 'oidc: space first' }, 'name-invalid'],
     [{ subject: 'system:local' }, 'name-invalid'],
     [{ subject: 'system:everybody' }, 'name-invalid'],
     [{ subject: 'system:anonymous' }, undefined],

@@ -2,6 +2,7 @@ import { type AdministrationContext, LOCAL_CALLER, openAdministration } from '#a
 import { AccessError } from '#access/errors.ts';
 import { Rights } from '#access/rights.ts';
 import { type Caller, type Principal, Session, type TokenScope } from '#access/session.ts';
+import { openThrottle } from '#access/throttle.ts';
 import type { Administration } from '#api/operations.ts';
 import { accessVersion } from '#metadata/access-state.ts';
 import { type EventRow, type NewEvent, type Origin, eventsAfter } from '#metadata/events.ts';
@@ -31,6 +32,7 @@ export function openCallers(metadata: Sql, clock: () => number = () => 1000): Ca
     metadata,
     clock,
     note: (origin, event) => noted.push({ ...origin, ...event }),
+    throttle: openThrottle(),
   };
   const room = openAdministration(context);
   const events = (): Promise<EventRow[]> => eventsAfter(metadata, 0, 1000);

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { openAdministration } from '#access/administration.ts';
+import { openThrottle } from '#access/throttle.ts';
 import { OPENAPI_PATH, openApiDocument } from '#api/openapi.ts';
 import { type Operation, otherFields, pathFields, placeOfFields } from '#api/operation.ts';
 import { operations } from '#api/operations.ts';
@@ -52,7 +53,12 @@ test.each<[string, (document: Record<string, unknown>) => Record<string, unknown
 /** Method and path of every route of the API, the document's own aside, as the document writes them. */
 async function servedRoutes(): Promise<string[]> {
   await using database = await temporaryMetadata();
-  const administration = openAdministration({ metadata: database.metadata, clock: () => 0, note: () => undefined });
+  const administration = openAdministration({
+    metadata: database.metadata,
+    clock: () => 0,
+    note: () => undefined,
+    throttle: openThrottle(),
+  });
   const routes = apiRoutes({
     administration,
     callerOf: () => {

@@ -300,6 +300,12 @@ export const OTHER_ROWS: readonly OtherRow[] = [
     refusal: 404,
     request: { method: 'GET', path: '/.well-known/gatehouse/ca.pem' },
   },
+  {
+    route: 'GET api.document',
+    call: 'the document',
+    admits: anybody,
+    request: { method: 'GET', path: '/api/v1/openapi.json' },
+  },
   { route: 'GET jwks', call: 'keys', admits: anybody, request: { method: 'GET', path: '/.well-known/jwks.json' } },
   { route: 'GET healthz', call: 'health', admits: anybody, request: { method: 'GET', path: '/healthz' } },
   { route: 'GET readyz', call: 'readiness', admits: anybody, request: { method: 'GET', path: '/readyz' } },

@@ -42,9 +42,7 @@ export async function openPeople({ folder }: Gatehouse): Promise<People> {
       }),
     async robot(name, grants = [], { expiresAt, scope = '*' } = {}) {
       const subject = `robot+${name}`;
-      const row = { name: subject, scope, description: '', createdAt: 1, createdBy: 'test', rotatedAt: 1 };
-      const rest = { expiresAt: expiresAt ?? null, disabledAt: null, secretHash: hash('sha256', secretOf(name)) };
-      await metadata.transaction((inside) => insertRobot(inside, { ...row, ...rest }));
+      await metadata.transaction((inside) => robotRow(inside, subject, { expiresAt, scope, secret: secretOf(name) }));
       await grant('user', subject, grants);
       return basicOf(subject, secretOf(name));
     },
@@ -55,6 +53,17 @@ export async function openPeople({ folder }: Gatehouse): Promise<People> {
     },
     [Symbol.asyncDispose]: () => metadata.close(),
   };
+}
+
+/** Makes a robot, without any grant. */
+export async function robotRow(
+  metadata: Sql,
+  name: string,
+  { scope = '*', expiresAt, secret = 'a secret' }: { scope?: string; expiresAt?: number | undefined; secret?: string },
+): Promise<void> {
+  const row = { name, scope, description: '', createdAt: 1, createdBy: 'test', rotatedAt: 1 };
+  const rest = { expiresAt: expiresAt ?? null, disabledAt: null, secretHash: hash('sha256', secret) };
+  await insertRobot(metadata, { ...row, ...rest });
 }
 
 /** The secret that {@link People.robot} gives a robot. */

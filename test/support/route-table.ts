@@ -1,3 +1,4 @@
+import { openAdministration } from '#access/administration.ts';
 import { openAccess } from '#access/open.ts';
 import { accessOptions } from '#access/options.ts';
 import { openClients } from '#http/client-address.ts';
@@ -24,6 +25,12 @@ export async function routeTable(): Promise<readonly Route[]> {
   const table = routes(
     {
       ...access,
+      administration: openAdministration({
+        metadata,
+        clock: context.clock,
+        note: () => undefined,
+        throttle: access.throttle,
+      }),
       registry,
       emptyRegistry: openRegistry({ ...context, metadata: nothing }),
       metrics: openMetrics(),
