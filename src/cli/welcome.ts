@@ -32,7 +32,7 @@ ${trust}
     podman push${flag} my-image ${place}/demo/my-image
     podman pull${flag} ${place}/demo/my-image
 
-${dockerNote}${trust === '' ? '' : ' trust-node is for every machine that pushes or pulls, as root.'}
+${dockerNote} Let others in with \`gatehouse user create\` and \`gatehouse policy add-role-to-user\`.${trust === '' ? '' : ' trust-node is for every machine that pushes or pulls, as root.'}
 
 `;
 }
