@@ -70,15 +70,31 @@ async function eventsOf(
 
 function eventsText(events: readonly AuditEvent[]): string {
   return tableText(
-    ['TIME', 'ACTOR', 'EVENT', 'OUTCOME', 'WHAT'],
-    events.map((event) => [momentText(event.at), event.actor, event.kind, event.outcome, subjectText(event)]),
+    ['TIME', 'ACTOR', 'FROM', 'EVENT', 'OUTCOME', 'WHAT'],
+    events.map((event) => [
+      momentText(event.at),
+      event.actor,
+      event.address === '' ? '-' : event.address,
+      event.kind,
+      event.outcome,
+      subjectText(event),
+    ]),
   );
 }
 
-function subjectText({ repository, reference, digest, reason, count }: AuditEvent): string {
+function subjectText({ repository, reference, digest, reason, count, detail }: AuditEvent): string {
   const name = repository === undefined ? (reference ?? '') : [repository, reference].filter(isPresent).join(':');
   const times = count === 1 ? undefined : `${count} times`;
-  return [name, digest, times, reason].filter(isPresent).join('  ');
+  return [name, digest, times, reason, detailText(detail)].filter(isPresent).join('  ');
+}
+
+/** `role=registry-editor scope=team-a/`: what else is known, as one writes it down. */
+function detailText(detail: unknown): string {
+  if (typeof detail !== 'object' || detail === null) return '';
+  const pairs = Object.entries(detail).filter(
+    ([, value]) => value !== '' && !(Array.isArray(value) && value.length === 0),
+  );
+  return pairs.map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`).join(' ');
 }
 
 function isPresent(text: string | undefined): text is string {

@@ -126,9 +126,9 @@ test('the audit trail says who did what here', async () => {
   expect((await run('audit --since 1h')).stdout).toMatch(
     new RegExp(
       [
-        '^TIME {18}ACTOR {9}EVENT {9}OUTCOME {2}WHAT',
-        String.raw`\S{20} {2}system:local {2}grant\.add {5}done {5}team-a/app:devs`,
-        String.raw`\S{20} {2}system:local {2}group\.create {2}done {5}devs\n$`,
+        '^TIME {18}ACTOR {9}FROM {2}EVENT {9}OUTCOME {2}WHAT',
+        String.raw`\S{20} {2}system:local {2}- {5}grant\.add {5}done {5}team-a/app:devs {2}.*role=registry-viewer.*`,
+        String.raw`\S{20} {2}system:local {2}- {5}group\.create {2}done {5}devs\n$`,
       ].join('\n'),
     ),
   );
