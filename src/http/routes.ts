@@ -3,6 +3,7 @@ import type { Metrics } from '#observe/metrics.ts';
 import type { Registry } from '#registry/open.ts';
 import { apiRoutes } from './api.ts';
 import { blobHandlers } from './blobs.ts';
+import { openChallenges } from './challenge.ts';
 import type { RepositoryRequirement, Requirement } from './entrance.ts';
 import { type Handler, callerOf } from './exchange.ts';
 import { listingHandlers } from './listings.ts';
@@ -103,12 +104,12 @@ function repositoryRoutes(surroundings: RouteSurroundings, urls: Urls): Route[] 
 type RepositoryHandlers = ReturnType<typeof repositoryHandlers>;
 
 function repositoryHandlers(surroundings: RouteSurroundings, registry: Registry, urls: Urls) {
-  const { manifestMaxBytes: maxBytes, note, notesPulls } = surroundings;
+  const { manifestMaxBytes: maxBytes, note, notesPulls, service } = surroundings;
   const onPull = notesPulls ? note : undefined;
   return {
     blobs: blobHandlers(registry),
     manifests: manifestHandlers(registry, urls, { maxBytes, onPull }),
-    uploads: uploadHandlers(registry, urls),
+    uploads: uploadHandlers(registry, urls, openChallenges(urls, service)),
     listings: listingHandlers(registry, urls),
   };
 }

@@ -1,9 +1,11 @@
+import { scopeFor } from '#access/token-scope.ts';
 import { type Algorithm, type Digest, isAlgorithm, parseDigest } from '#oci/digest.ts';
 import { RegistryError } from '#oci/errors.ts';
 import { parseName } from '#oci/name.ts';
 import type { Registry } from '#registry/open.ts';
 import type { Stretch, Upload } from '#registry/uploads.ts';
 import { allowSilenceAfter, bodyOf, contentRange, hasBody } from './body.ts';
+import type { Challenges } from './challenge.ts';
 import { type Exchange, type Handler, answerEmpty, originOf, parameter, sessionOf } from './exchange.ts';
 import type { Urls } from './urls.ts';
 
@@ -16,7 +18,11 @@ export interface UploadHandlers {
   readonly cancel: Handler;
 }
 
-export function uploadHandlers({ blobs, uploads, listings }: Registry, urls: Urls): UploadHandlers {
+export function uploadHandlers(
+  { blobs, uploads, listings }: Registry,
+  urls: Urls,
+  challenges: Challenges,
+): UploadHandlers {
   const created = (exchange: Exchange, repository: string, digest: Digest): void => {
     answerEmpty(exchange, 201);
     exchange.set('Location', urls.blob(repository, digest));
@@ -40,6 +46,22 @@ export function uploadHandlers({ blobs, uploads, listings }: Registry, urls: Url
       throw error;
     }
   };
+  /**
+   * Distribution Spec v1.1.1, end-11. Whoever may read the source, with a token that is not for it, is told which token
+   * is: a client that gets a token for each challenge asks for the repository it pushes to alone, and would send what it
+   * could have mounted. Said before anybody looks whether the source is there or has the blob.
+   */
+  const isMounted = async (exchange: Exchange, repository: string, digest: Digest): Promise<boolean> => {
+    const session = sessionOf(exchange);
+    const name = parameter(exchange, 'from');
+    const from = name === undefined ? undefined : parseName(name);
+    if (from !== undefined && session.holds('pull', from) && !session.carries('pull', from)) {
+      const scope = `${scopeFor('push', repository)} ${scopeFor('pull', from)}`;
+      challenges.bearer(exchange, scope, 'insufficient_scope');
+      throw new RegistryError('UNAUTHORIZED', 'the token is not for the source', { detail: { needed: scope } });
+    }
+    return await blobs.mount(repository, digest, { from, mayRead: (one) => session.may('pull', one) });
+  };
 
   return {
     async start(exchange) {
@@ -50,13 +72,8 @@ export function uploadHandlers({ blobs, uploads, listings }: Registry, urls: Url
       // Whoever may only attach does so to what exists: they make no repository.
       if (!session.may('push', repository)) await listings.requireRepository(repository);
       if (mount !== undefined) {
-        const from = parameter(exchange, 'from');
         const wanted = parseDigest(mount);
-        const source = {
-          from: from === undefined ? undefined : parseName(from),
-          mayRead: (name: string) => session.may('pull', name),
-        };
-        if (await blobs.mount(repository, wanted, source)) {
+        if (await isMounted(exchange, repository, wanted)) {
           created(exchange, repository, wanted);
           return;
         }

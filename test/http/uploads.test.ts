@@ -235,6 +235,28 @@ describe('a mount', () => {
     expect((await read('u/target', blob.digest)).bytes.equals(blob.bytes)).toBe(true);
   });
 
+  it.each([
+    ['from the repository named', 'from=u/lender'],
+    ['from wherever it is', ''],
+  ])('%s says what the token lacks, to whoever was granted it', async (_, from) => {
+    const blob = aBlob();
+    await pushBlob(url, 'u/lender', blob);
+    const tokenFor = async (...scopes: string[]): Promise<string> => {
+      const { json } = await send('GET', `/token?${scopes.map((scope) => `scope=${scope}`).join('&')}`);
+      return `Bearer ${(json as { token: string }).token}`;
+    };
+    const mountWith = (authorization: string) =>
+      send('POST', `/v2/u/target/blobs/uploads/?mount=${blob.digest}&${from}`, { headers: { authorization } });
+    const refused = await mountWith(await tokenFor('repository:u/target:pull,push'));
+    const scope = /scope="([^"]+)"/.exec(String(refused.headers['www-authenticate']))?.[1];
+    expect([refused.status, codesOf(refused), scope]).toEqual([
+      401,
+      ['UNAUTHORIZED'],
+      'repository:u/target:pull,push repository:u/lender:pull',
+    ]);
+    expect((await mountWith(await tokenFor(encodeURIComponent(scope ?? '')))).status).toBe(201);
+  });
+
   it('begins an upload when there is nothing to mount', async () => {
     const blob = aBlob();
     const answer = await mount('u/target', `mount=${blob.digest}&from=u/nowhere`);
