@@ -27,7 +27,9 @@ describeClient('buildah', () => {
 
   it('logs in with the right password only', async () => {
     const here = await scene.aStranger();
-    expect((await here.logIn('buildah', scene.host, 'wrong')).stderr).toContain('invalid username/password');
+    expect((await here.logIn('buildah', scene.host, { password: 'wrong' })).stderr).toContain(
+      'invalid username/password',
+    );
     const image = `docker://${scene.host}/${aRepository()}:1`;
     expect(await here.fail('buildah', ['pull', PLAIN, image])).toMatch(/unauthorized|authentication required/);
     expect((await here.logIn('buildah', scene.host)).stdout).toContain('Login Succeeded!');

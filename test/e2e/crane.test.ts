@@ -17,10 +17,10 @@ describeClient('crane', () => {
     const layout = await scene.aLayout();
     const repository = aRepository();
     const attempt = ['push', layout.folder, remote(repository)];
-    expect(await here.fail('crane', attempt)).toContain('401 Unauthorized');
+    expect(await here.fail('crane', attempt)).toContain('UNAUTHORIZED');
     // Its login asks nobody; the push that follows does.
-    await here.logIn('crane', scene.host, 'wrong');
-    expect(await here.fail('crane', attempt)).toContain('401 Unauthorized');
+    await here.logIn('crane', scene.host, { password: 'wrong' });
+    expect(await here.fail('crane', attempt)).toContain('UNAUTHORIZED');
     await here.logIn('crane', scene.host);
     expect(await here.succeed('crane', attempt)).toContain(layout.manifest.digest);
   });

@@ -56,10 +56,8 @@ describeClient(['docker', 'dockerd'], () => {
       elsewhere.run('docker', [...through, 'login', '--username', 'admin', '--password-stdin', scene.host], {
         input: password,
       });
-    expect((await logIn('wrong')).stderr).toContain('401 Unauthorized');
-    expect(await elsewhere.fail('docker', [...through, 'pull', remote(aRepository())])).toContain(
-      'no basic auth credentials',
-    );
+    expect((await logIn('wrong')).stderr).toContain('unauthorized');
+    expect(await elsewhere.fail('docker', [...through, 'pull', remote(aRepository())])).toContain('unauthorized');
     expect((await here.logIn('docker', scene.host)).stdout).toContain('Login Succeeded');
   });
 

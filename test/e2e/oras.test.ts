@@ -22,8 +22,10 @@ describeClient('oras', () => {
 
   it('logs in with the right password only', async () => {
     const here = await scene.aStranger();
-    expect((await here.logIn('oras', scene.host, 'wrong')).stderr).toContain('unauthorized');
-    expect(await here.fail('oras', ['repo', 'tags', PLAIN, `${scene.host}/${aRepository()}`])).toContain('credential');
+    expect((await here.logIn('oras', scene.host, { password: 'wrong' })).stderr).toContain('unauthorized');
+    expect(await here.fail('oras', ['repo', 'tags', PLAIN, `${scene.host}/${aRepository()}`])).toContain(
+      'unauthorized',
+    );
     expect((await here.logIn('oras', scene.host)).stdout).toContain('Login Succeeded');
   });
 

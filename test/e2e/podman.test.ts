@@ -17,7 +17,9 @@ describeClient('podman', () => {
 
   it('logs in with the right password only', async () => {
     const here = await scene.aStranger();
-    expect((await here.logIn('podman', scene.host, 'wrong')).stderr).toContain('invalid username/password');
+    expect((await here.logIn('podman', scene.host, { password: 'wrong' })).stderr).toContain(
+      'invalid username/password',
+    );
     expect(await here.fail('podman', ['pull', PLAIN, `${scene.host}/${aRepository()}:1`])).toMatch(
       /unauthorized|authentication required/,
     );

@@ -13,7 +13,7 @@ describeClient('regctl', () => {
 
   it('logs in with the right password only', async () => {
     const here = await scene.aStranger();
-    const wrong = await here.logIn('regctl', scene.host, 'wrong');
+    const wrong = await here.logIn('regctl', scene.host, { password: 'wrong' });
     expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining('unauthorized')]);
     expect(await here.fail('regctl', ['tag', 'ls', `${scene.host}/${aRepository()}`])).toContain('unauthorized');
     expect((await here.logIn('regctl', scene.host)).code).toBe(0);

@@ -16,7 +16,9 @@ describeClient('skopeo', () => {
 
   it('logs in with the right password only', async () => {
     const here = await scene.aStranger();
-    expect((await here.logIn('skopeo', scene.host, 'wrong')).stderr).toContain('invalid username/password');
+    expect((await here.logIn('skopeo', scene.host, { password: 'wrong' })).stderr).toContain(
+      'invalid username/password',
+    );
     const refused = await here.fail('skopeo', ['inspect', '--tls-verify=false', remote(aRepository())]);
     expect(refused).toContain('unauthorized');
     expect((await here.logIn('skopeo', scene.host)).stdout).toContain('Login Succeeded!');

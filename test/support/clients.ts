@@ -23,6 +23,12 @@ export interface RunOptions {
   readonly limitSeconds?: number;
 }
 
+/** What somebody comes in with. */
+export interface Login {
+  readonly name: string;
+  readonly password: string;
+}
+
 /** A program that has begun and whose end has not been waited for. */
 export interface Running {
   readonly child: ChildProcess;
@@ -42,8 +48,8 @@ export interface Workstation {
   /** Runs a client that must not succeed; returns what it complained about. */
   fail(program: string, args: readonly string[], options?: RunOptions): Promise<string>;
   start(program: string, args: readonly string[], options?: RunOptions): Running;
-  /** Logs a client in and leaves the login where the client keeps it. */
-  logIn(program: string, host: string, password?: string): Promise<Ending>;
+  /** Logs a client in, as the administrator unless told otherwise, and leaves the login where the client keeps it. */
+  logIn(program: string, host: string, login?: Partial<Login>): Promise<Ending>;
   remove(): Promise<void>;
 }
 
@@ -135,10 +141,10 @@ export async function aWorkstation({ names }: WorkstationOptions = {}): Promise<
       if (ending.code !== undefined && ending.code !== 0) return ending.stderr + ending.stdout;
       throw new Error(`expected failure, found ${describeEnding(program, args, ending)}`);
     },
-    async logIn(program, host, password = PASSWORD) {
+    async logIn(program, host, { name = USER, password = PASSWORD } = {}) {
       // regctl alone has to be told of plain HTTP once and for all.
       if (program === 'regctl') await run('regctl', ['registry', 'set', '--skip-check', '--tls', 'disabled', host]);
-      return await run(program, loginArguments(program, host), { input: password });
+      return await run(program, loginArguments(program, host, name), { input: password });
     },
     // Image stores hold what root put there with any mode; maxRetries for a daemon that has just let go of it.
     remove: () => rm(folder, { recursive: true, force: true, maxRetries: 5 }),
@@ -245,8 +251,8 @@ async function makeOwnEtc(folder: string, names: Readonly<Record<string, string>
   await writeFile(join(folder, 'etc/hosts'), `127.0.0.1 localhost\n${lines.join('')}`);
 }
 
-function loginArguments(program: string, host: string): string[] {
-  const user = ['--username', USER];
+function loginArguments(program: string, host: string, name: string): string[] {
+  const user = ['--username', name];
   switch (program) {
     case 'podman':
     case 'buildah':
@@ -255,7 +261,7 @@ function loginArguments(program: string, host: string): string[] {
     case 'crane':
       return ['auth', 'login', ...user, '--password-stdin', host];
     case 'regctl':
-      return ['registry', 'login', '--user', USER, '--pass-stdin', host];
+      return ['registry', 'login', '--user', name, '--pass-stdin', host];
     case 'helm':
       return ['registry', 'login', '--plain-http', ...user, '--password-stdin', host];
     case 'oras':

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { call } from './client.ts';
-import { type Workstation, type WorkstationOptions, aWorkstation } from './clients.ts';
+import { type Login, type Workstation, type WorkstationOptions, aWorkstation } from './clients.ts';
 import { type Layout, aLayout, sha256 } from './e2e-layout.ts';
 import { type Traffic, watchTraffic } from './e2e-traffic.ts';
 import { type Gatehouse, type WrittenOptions, startGatehouse } from './gatehouse.ts';
@@ -14,10 +14,12 @@ export interface Scene {
   readonly host: string;
   /** Folder of the registry's blobs. */
   readonly storage: string;
+  /** File of the registry's database. */
+  readonly database: string;
   /** A workstation that is not logged in anywhere. */
   aStranger(options?: WorkstationOptions): Promise<Workstation>;
   /** A workstation of its own where these clients are logged in, at this registry or at the host given. */
-  aUserOf(programs: string | readonly string[], host?: string): Promise<Workstation>;
+  aUserOf(programs: string | readonly string[], host?: string, login?: Login): Promise<Workstation>;
   aLayout(options?: { layers?: readonly number[] }): Promise<Layout>;
   /** To be removed with the rest. */
   readonly keep: <T extends { remove(): Promise<void> }>(thing: T) => T;
@@ -65,11 +67,14 @@ export function useScene(options: WrittenOptions = {}): Scene {
     get storage() {
       return join(gatehouse?.folder ?? '', 'storage');
     },
+    get database() {
+      return join(gatehouse?.folder ?? '', 'gatehouse.sqlite');
+    },
     aStranger,
-    async aUserOf(programs, host = new URL(urlOf()).host) {
+    async aUserOf(programs, host = new URL(urlOf()).host, login) {
       const workstation = await aStranger();
       for (const program of [programs].flat()) {
-        const { code, stderr } = await workstation.logIn(program, host);
+        const { code, stderr } = await workstation.logIn(program, host, login);
         if (code !== 0) throw new Error(`expected ${program} to log in, found: ${stderr}`);
       }
       return workstation;
