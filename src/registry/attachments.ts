@@ -4,7 +4,7 @@
  */
 import { buffer } from 'node:stream/consumers';
 import { findBytes } from '#metadata/blobs.ts';
-import { findManifest, findManifestByTag } from '#metadata/manifests.ts';
+import { findManifest, findManifestByTag, referrersAfter } from '#metadata/manifests.ts';
 import { type Digest, isDigest } from '#oci/digest.ts';
 import { RegistryError } from '#oci/errors.ts';
 import { type Descriptor, type Manifest, parseManifest } from '#oci/manifest.ts';
@@ -19,12 +19,17 @@ interface Attachment {
   readonly manifest: Manifest;
 }
 
-/** cosign's tags for what belongs to a manifest: `sha256-<hex>.sig`. cosign specs/SIGNATURE_SPEC.md, "Tag-based Discovery". */
+/**
+ * Tags for what belongs to a manifest, by what comes after its digest: cosign's own (cosign specs/SIGNATURE_SPEC.md,
+ * "Tag-based Discovery"), and the index that notation keeps of all signatures (Distribution Spec v1.1.1, "Referrers Tag
+ * Schema").
+ */
 const COSIGN_TAG = /^(?<algorithm>sha256|sha512)-(?<hex>[0-9a-f]+)\.(?:sig|att|sbom)$/;
+const INDEX_TAG = /^(?<algorithm>sha256|sha512)-(?<hex>[0-9a-f]+)$/;
 
 /**
- * Takes a referrer pushed by its digest, or a manifest under one of cosign's tags. One of the latter may only grow: what
- * others attached stays.
+ * Takes a referrer pushed by its digest, a manifest under one of cosign's tags, or the index of what is attached under
+ * its tag. What has a tag may only grow: what others attached stays.
  *
  * @returns what the tag points at now, if it is pushed by tag: it must still do so when the tag is moved
  * @throws {RegistryError} DENIED, saying which rule it breaks
@@ -32,14 +37,15 @@ const COSIGN_TAG = /^(?<algorithm>sha256|sha512)-(?<hex>[0-9a-f]+)\.(?:sig|att|s
 export async function requireAttachment(context: Context, attachment: Attachment): Promise<Digest | undefined> {
   const { repository, tags, manifest } = attachment;
   const [tag, ...others] = tags;
-  if (manifest.config === undefined) throw denied('an index');
   if (manifest.layers.some(({ mediaType }) => isImageLayer(mediaType))) {
     throw denied('a manifest with the layers of an image');
   }
-  if (tag === undefined && isImageConfig(manifest.config.mediaType)) {
+  if (tag === undefined && isImageConfig(manifest.config?.mediaType ?? '')) {
     throw denied('a manifest with the configuration of an image');
   }
-  const subject = tag === undefined ? manifest.subject : subjectOfTag(tag);
+  const isIndex = manifest.config === undefined;
+  if (isIndex && tag === undefined) throw denied('an index');
+  const subject = tag === undefined ? manifest.subject : subjectOfTag(tag, isIndex ? INDEX_TAG : COSIGN_TAG);
   if (subject === undefined) throw denied(tag === undefined ? 'a manifest without a subject' : 'a tag');
   if (others.length > 0) throw denied('several tags');
   // Under one of cosign's tags a manifest may name a subject besides: then it belongs to both.
@@ -51,16 +57,34 @@ export async function requireAttachment(context: Context, attachment: Attachment
   // The same bytes may be pushed as another type where they do not say their own: to all who read them they are then it.
   const here = await findManifest(context.metadata, repository, attachment.digest);
   if (here !== undefined && here.mediaType !== manifest.mediaType) throw denied('another type of what is here');
+  if (isIndex) await requireReferrers(context, attachment, subject);
   return tag === undefined ? undefined : await requireGrowth(context, attachment, tag);
 }
 
-function subjectOfTag(tag: string): Digest | undefined {
-  const { algorithm = '', hex = '' } = COSIGN_TAG.exec(tag)?.groups ?? {};
+function subjectOfTag(tag: string, form: RegExp): Digest | undefined {
+  const { algorithm = '', hex = '' } = form.exec(tag)?.groups ?? {};
   const digest = `${algorithm}:${hex}`;
   return isDigest(digest) ? digest : undefined;
 }
 
-/** cosign signs again by writing the same tag with one layer more. */
+/** An index can name an image to start: this one may name nothing but what is attached already. */
+async function requireReferrers(
+  { metadata }: Context,
+  { repository, manifest }: Attachment,
+  subject: Digest,
+): Promise<void> {
+  const left = new Set(manifest.children.map(({ digest }) => digest));
+  const of = { repository, subject, artifactType: undefined };
+  for (let after = ''; left.size > 0; ) {
+    const page = await referrersAfter(metadata, { ...of, after }, 1000);
+    for (const { digest } of page) left.delete(digest);
+    const last = page.at(-1);
+    if (last === undefined) throw denied('an index of anything else');
+    after = last.digest;
+  }
+}
+
+/** cosign signs again by writing the same tag with one layer more; an index of signatures gets one entry more. */
 async function requireGrowth(
   { metadata, store }: Context,
   { repository, manifest }: Attachment,
@@ -70,7 +94,8 @@ async function requireGrowth(
   const bytes = current === undefined ? undefined : await findBytes(metadata, current.digest);
   if (current === undefined || bytes === undefined) return undefined;
   const before = parseManifest(await buffer(await store.read(bytes.location)), current.mediaType);
-  if (before.shape === 'index' || !isKept(before.layers, manifest.layers)) {
+  const [had, has] = [before, manifest].map(({ layers, children }) => [...layers, ...children]);
+  if (before.shape !== manifest.shape || !isKept(had ?? [], has ?? [])) {
     throw denied('a manifest without the signatures that were there before');
   }
   return current.digest;
