@@ -24,12 +24,16 @@ export interface HttpSurroundings extends RouteSurroundings {
 
 /** Everything between a request and the registry: limits, identity, routes, errors, the log. */
 export function httpListener(surroundings: HttpSurroundings): RequestListener {
+  const { publicUrl, trustedProxies } = surroundings.options;
+  const challenges = openChallenges(openUrls(publicUrl, openClients(trustedProxies)), surroundings.service);
+  return listenerBehind(openEntrance({ ...surroundings, challenges }), surroundings);
+}
+
+/** The same behind another entrance: `test/bench` measures what ours costs. */
+export function listenerBehind(entrance: Entrance, surroundings: HttpSurroundings): RequestListener {
   const app = new Koa<State>();
   const clients = openClients(surroundings.options.trustedProxies);
-  const urls = openUrls(surroundings.options.publicUrl, clients);
-  const table = routes(surroundings, urls);
-  const challenges = openChallenges(urls, surroundings.service);
-  const entrance = openEntrance({ ...surroundings, challenges });
+  const table = routes(surroundings, openUrls(surroundings.options.publicUrl, clients));
   const rates = openRateLimiter(surroundings.options.rateLimit, { clients, clock: () => performance.now() });
   const answer = answering(entrance, rates.byIdentity);
   // Nothing reaches Koa's own reporting but a connection cut in the middle of a body.
@@ -151,7 +155,8 @@ type Answer = (route: Route, exchange: Exchange) => Promise<void>;
 function answering(entrance: Entrance, byIdentity: RateCheck | undefined): Answer {
   return async (route, exchange) => {
     exchange.state.route = route.name;
-    const admission = await entrance(exchange, route.requires);
+    const entered = entrance(exchange, route.requires);
+    const admission = typeof entered === 'string' ? entered : await entered;
     byIdentity?.(exchange);
     await (admission === 'unseen' && route.unseen !== undefined ? route.unseen : route.handler)(exchange);
   };

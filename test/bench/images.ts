@@ -4,6 +4,14 @@ import type { Server } from './servers.ts';
 /** Media type of the manifests the bench pushes. */
 export const manifestType = 'application/vnd.oci.image.manifest.v1+json';
 
+/** What clients say they take. */
+export const accept = [
+  manifestType,
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+].join(', ');
+
 /** A blob as a manifest names it. */
 export interface Descriptor {
   readonly mediaType: string;

@@ -1,6 +1,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { measureAccess } from './access.ts';
 import type { Bench } from './bench.ts';
 import { measureListing } from './listing.ts';
 import { measureManifestPut } from './manifest-put.ts';
@@ -16,6 +17,7 @@ import { measureStartup } from './startup.ts';
 
 const measures: Record<MeasureName, (bench: Bench) => Promise<void>> = {
   requests: measureRequests,
+  access: measureAccess,
   pull: measurePull,
   push: measurePush,
   listing: measureListing,

@@ -1,16 +1,10 @@
 import { join } from 'node:path';
 import { type Bench, atLeast, compare, interleave } from './bench.ts';
-import { type Image, manifestType, pushImage } from './images.ts';
+import { type Image, accept, pushImage } from './images.ts';
 import { missingTools, requestsPerSecond } from './load.ts';
 import { type Server, startServers } from './servers.ts';
 
 const connections = 32;
-const accept = [
-  manifestType,
-  'application/vnd.oci.image.index.v1+json',
-  'application/vnd.docker.distribution.manifest.v2+json',
-  'application/vnd.docker.distribution.manifest.list.v2+json',
-].join(', ');
 
 const kinds = [
   { measure: 'manifest GET by tag', method: 'GET', path: () => 'manifests/1.0' },
