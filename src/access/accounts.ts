@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { accessVersion } from '#metadata/access-state.ts';
+import { accessVersion, accessVersionAtOnce } from '#metadata/access-state.ts';
 import { grantsTo } from '#metadata/grants.ts';
 import { groupsOf } from '#metadata/groups.ts';
 import { findRobotCredential } from '#metadata/robots.ts';
@@ -25,6 +25,8 @@ export interface Identity {
 export interface Accounts {
   /** Rises whenever what this says may be another than before. */
   version(): Promise<number>;
+  /** The same without waiting; undefined where the database has to be waited for. */
+  versionAtOnce(): number | undefined;
   /** What somebody may do; undefined when what they proved no longer holds: another password, a disabled robot. */
   rightsOf(identity: Identity): Promise<Rights | undefined>;
 }
@@ -58,6 +60,7 @@ export function openAccounts({ metadata, clock }: { metadata: Sql; clock: () => 
 
   return {
     version: () => accessVersion(metadata),
+    versionAtOnce: () => accessVersionAtOnce(metadata),
 
     async rightsOf(identity) {
       const { principal, groups } = identity;

@@ -1,5 +1,5 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { setTimeout } from 'node:timers/promises';
+import { setTimeout as wait } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import type { NewEvent, Origin } from '#metadata/events.ts';
 import { findRobotCredential } from '#metadata/robots.ts';
@@ -27,6 +27,11 @@ export interface Evidence {
 
 /** Says who a request comes from. */
 export interface Authenticator {
+  /**
+   * Somebody who was let in before with the same evidence, if nothing has changed since; otherwise undefined, and
+   * {@link authenticate} looks. It waits for nothing: most requests by far end here.
+   */
+  recognize(authorization: string | undefined, certificate: string | undefined): Session | undefined;
   /**
    * Somebody, or nobody if the request brings nothing.
    *
@@ -79,14 +84,18 @@ const WORKLOAD_USER = 'oidc';
 // A client sends the same header thousands of times; a derivation of a quarter second for each would be all we did.
 const REMEMBERED_MAX = 10_000;
 const REMEMBERED_MS = 60_000;
+// A token in use is not hashed for every request, which would be half of what letting it in costs. Passwords are: they
+// are worth more than five minutes.
+const RECENT_MAX = 1000;
+const RECENT_MS = 1000;
 /** How long a workload that came from an address is not announced again. */
 const GREETED_MS = 10 * 60_000;
 
 /**
  * Opens the door.
  *
- * What was found good is remembered for a minute under a hash of the header and a secret of this process, so that
- * neither shows in a dump of its memory. What is remembered is believed only as long as nothing changed: each request
+ * What was found good is remembered for a minute under a hash of the header and a secret of this process, so that a dump
+ * of its memory gives no password. What is remembered is believed only as long as nothing changed: each request
  * reads the one number that every change of access raises, and after a change whether the password, robot or key is
  * still good, and what was granted, is read anew. So a new password, a disabled robot or a revoked grant counts from the
  * next request on, on every process.
@@ -95,8 +104,19 @@ export function openAuthenticator(context: AuthenticatorContext): Authenticator 
   const { accounts, tokens, clock, workloads } = context;
   // One hash under a secret of this process; an HMAC object for each request would cost six times as much.
   const secret = randomBytes(32).toString('base64');
-  const keyOf = (evidence: string): string => hash('sha256', secret + evidence, 'base64');
-  const remembered = new LRUCache<string, Remembered>({ max: REMEMBERED_MAX, ttl: REMEMBERED_MS, ttlResolution: 1000 });
+  const keyOf = (text: string): string => (text === '' ? '' : hash('sha256', secret + text, 'base64'));
+  const remembered = new LRUCache<string, Remembered>({ max: REMEMBERED_MAX });
+  const recent = new Map<string, Remembered>();
+  const recall = (authorization: string | undefined, certificate: string | undefined): Remembered | undefined => {
+    const token = authorization?.startsWith('Bearer ') === true ? authorization : undefined;
+    const known = token === undefined ? undefined : recent.get(token);
+    if (known !== undefined) return known;
+    const found = remembered.get(keyOf(textOf(authorization, certificate)));
+    if (found === undefined || token === undefined || recent.size >= RECENT_MAX) return found;
+    if (recent.size === 0) setTimeout(() => recent.clear(), RECENT_MS).unref();
+    recent.set(token, found);
+    return found;
+  };
   const underway = new Map<string, Promise<Remembered>>();
   const { logIn, logInWithToken } = passwordDoor(context);
 
@@ -112,7 +132,7 @@ export function openAuthenticator(context: AuthenticatorContext): Authenticator 
   ): Promise<Remembered> => {
     const { token, keyIsGood } = rest;
     // What an issuer vouches for is remembered by whoever asks the issuer, for as long as its keys are fresh.
-    const ours = identity.principal.kind === 'workload' && token === undefined ? clock() + 1000 : Infinity;
+    const ours = clock() + (identity.principal.kind === 'workload' && token === undefined ? 1000 : REMEMBERED_MS);
     const expiresAt = Math.min(rest.expiresAt ?? Infinity, identity.expiresAt ?? Infinity, ours);
     // The number first: a change that comes between the two is then seen as one by the next request.
     const version = await accounts.version();
@@ -136,6 +156,13 @@ export function openAuthenticator(context: AuthenticatorContext): Authenticator 
     const { identity, access, keyId, expiresAt } = await tokens.verify(token);
     const keyIsGood = (): Promise<boolean> => tokens.isSignedByGoodKey(keyId);
     return await remember(identity, { token: tokenScopeOf(access), expiresAt, keyIsGood });
+  };
+
+  const recognize: Authenticator['recognize'] = (authorization, certificate) => {
+    const version = accounts.versionAtOnce();
+    if (version === undefined) return undefined;
+    const known = recall(authorization, certificate);
+    return known?.version === version && known.expiresAt > clock() ? known.session : undefined;
   };
 
   /** Whether what is remembered still holds; brings it up to date if so. */
@@ -165,8 +192,7 @@ export function openAuthenticator(context: AuthenticatorContext): Authenticator 
   };
 
   const identify = async (evidence: Evidence): Promise<Remembered> => {
-    const text = textOf(evidence);
-    const key = text === '' ? '' : keyOf(text);
+    const key = keyOf(textOf(evidence.authorization, evidence.certificate));
     const known = remembered.get(key);
     if (known !== undefined) {
       if (await isGood(known)) return known;
@@ -179,6 +205,7 @@ export function openAuthenticator(context: AuthenticatorContext): Authenticator 
   };
 
   return {
+    recognize,
     authenticate: async (evidence) => (await identify(evidence)).session,
     identify,
     logIn,
@@ -187,8 +214,8 @@ export function openAuthenticator(context: AuthenticatorContext): Authenticator 
 }
 
 /** What evidence is remembered under. No header can be taken for a certificate, nor an empty one beside it for nothing. */
-function textOf({ authorization = '', certificate }: Evidence): string {
-  if (authorization !== '') return `authorization ${authorization}`;
+function textOf(authorization: string | undefined, certificate: string | undefined): string {
+  if (authorization !== undefined && authorization !== '') return `authorization ${authorization}`;
   return certificate === undefined ? '' : `certificate ${certificate}`;
 }
 
@@ -276,7 +303,7 @@ function passwordDoor(context: AuthenticatorContext): PasswordDoor {
       }
       throttle.failed(account, evidence.address);
       tell(shown(name), evidence, checked.refusal);
-      await setTimeout(Math.max(failureDelayMs - (performance.now() - began), 0));
+      await wait(Math.max(failureDelayMs - (performance.now() - began), 0));
       throw new AuthenticationError('credentials', checked.refusal);
     },
   };

@@ -47,28 +47,49 @@ export interface EntranceSurroundings {
 /**
  * Lets a request in that meets the requirement of its route.
  *
+ * A promise only when somebody has to be looked at first: who was recognized waits for nothing.
+ *
  * @throws {RegistryError} UNAUTHORIZED, DENIED, TOOMANYREQUESTS
  */
-export type Entrance = (exchange: Exchange, requirement: Requirement) => Promise<Admission>;
+export type Entrance = (exchange: Exchange, requirement: Requirement) => Admission | Promise<Admission>;
+
+/** What is asked of somebody, rather than of the place they ask from. */
+type PersonalRequirement = Exclude<Requirement, 'anyone' | 'operator'>;
 
 export function openEntrance(surroundings: EntranceSurroundings): Entrance {
-  const { challenges } = surroundings;
-  return async (exchange, requirement) => {
+  const { authenticator, certificateOf, challenges } = surroundings;
+  const challenge = (exchange: Exchange, requirement: PersonalRequirement, fault?: TokenFault): void => {
+    if (requirement === 'user') challenges.basic(exchange);
+    else challenges.bearer(exchange, scopeOf(exchange, requirement), fault);
+  };
+  const admit = (exchange: Exchange, requirement: PersonalRequirement, session: Session): Admission => {
+    exchange.state.session = session;
+    if (typeof requirement === 'object') return ofRepository(exchange, requirement, surroundings);
+    if (isEnough(session, requirement)) return 'admitted';
+    challenge(exchange, requirement, session.token === undefined ? undefined : 'insufficient_scope');
+    throw new RegistryError('UNAUTHORIZED', 'authentication required');
+  };
+  const identify = async (exchange: Exchange, requirement: PersonalRequirement): Promise<Session> => {
+    try {
+      return await authenticator.authenticate(evidenceOf(exchange, certificateOf(exchange)));
+    } catch (error) {
+      if (!(error instanceof AuthenticationError)) throw error;
+      if (error.reason === 'credentials') challenge(exchange, requirement);
+      if (error.reason === 'token') challenge(exchange, requirement, 'invalid_token');
+      throw error;
+    }
+  };
+  const lookAt = async (exchange: Exchange, requirement: PersonalRequirement): Promise<Admission> =>
+    admit(exchange, requirement, await identify(exchange, requirement));
+
+  return (exchange, requirement) => {
     if (requirement === 'anyone') return 'admitted';
     if (requirement === 'operator') {
       if (isFromHere(exchange.req)) return 'admitted';
       throw new RegistryError('DENIED', 'metrics are given to this machine alone; see http.metrics.access');
     }
-    const challenge = (fault?: TokenFault): void => {
-      if (requirement === 'user') challenges.basic(exchange);
-      else challenges.bearer(exchange, scopeOf(exchange, requirement), fault);
-    };
-    const session = await identify(exchange, surroundings, challenge);
-    exchange.state.session = session;
-    if (typeof requirement === 'object') return ofRepository(exchange, requirement, surroundings);
-    if (isEnough(session, requirement)) return 'admitted';
-    challenge(session.token === undefined ? undefined : 'insufficient_scope');
-    throw new RegistryError('UNAUTHORIZED', 'authentication required');
+    const session = authenticator.recognize(exchange.req.headers.authorization, certificateOf(exchange));
+    return session === undefined ? lookAt(exchange, requirement) : admit(exchange, requirement, session);
   };
 }
 
@@ -76,21 +97,6 @@ export function openEntrance(surroundings: EntranceSurroundings): Entrance {
 export function evidenceOf(exchange: Exchange, certificate: string | undefined): Evidence {
   const { address, requestId } = originOf(exchange);
   return { authorization: exchange.req.headers.authorization, certificate, address, requestId };
-}
-
-async function identify(
-  exchange: Exchange,
-  { authenticator, certificateOf }: EntranceSurroundings,
-  challenge: (fault?: TokenFault) => void,
-): Promise<Session> {
-  try {
-    return await authenticator.authenticate(evidenceOf(exchange, certificateOf(exchange)));
-  } catch (error) {
-    if (!(error instanceof AuthenticationError)) throw error;
-    if (error.reason === 'credentials') challenge();
-    if (error.reason === 'token') challenge('invalid_token');
-    throw error;
-  }
 }
 
 function isEnough(session: Session, requirement: 'user' | 'visitor' | 'catalog' | 'api'): boolean {
@@ -114,9 +120,9 @@ function ofRepository(
   const session = sessionOf(exchange);
   const { name } = exchange.params;
   const permission = permissionOf(exchange, requirement);
+  if (session.may(permission, name)) return 'admitted';
   // What no repository can be called is told so by whoever parses it, to everybody who is somebody.
   if (!isName(name) && !session.isAnonymous) return 'admitted';
-  if (session.may(permission, name)) return 'admitted';
   const scope = isName(name) ? scopeFor(permission, name) : undefined;
   if (session.isAnonymous) {
     challenges.bearer(exchange, scope, session.token === undefined ? undefined : 'insufficient_scope');

@@ -8,11 +8,16 @@ export async function countAccessChange(database: Sql): Promise<void> {
   await database.all(sql`update access_state set version = version + 1 where name = 'access'`);
 }
 
-/** Rises with every change to users, groups, robots, grants and keys. Asked on every request. */
+const VERSION = sql`select version as "version" from access_state where name = ${'access'}`;
+
+/** Rises with every change to users, groups, robots, grants and keys. */
 export async function accessVersion(database: Sql): Promise<number> {
-  const row = await first<{ version: number }>(
-    database,
-    sql`select version as "version" from access_state where name = ${'access'}`,
-  );
+  const row = await first<{ version: number }>(database, VERSION);
   return row?.version ?? 0;
+}
+
+/** The same without waiting; undefined where the database has to be waited for. Asked on every request. */
+export function accessVersionAtOnce(database: Sql): number | undefined {
+  const rows = database.atOnce?.<{ version: number }>(VERSION);
+  return rows === undefined ? undefined : (rows[0]?.version ?? 0);
 }

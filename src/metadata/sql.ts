@@ -22,6 +22,11 @@ export interface Sql {
   /** Runs one statement; rows are plain objects keyed by column name, `bigint` columns are numbers. */
   all<Row>(query: Query): Promise<Row[]>;
   /**
+   * The same without waiting, for what is asked on every request. Absent where the database is somewhere else and only
+   * {@link all} can ask it.
+   */
+  atOnce?<Row>(query: Query): Row[];
+  /**
    * Runs alone and atomically; a throw rolls back, and what resolved is durable. Nested calls join the outer
    * transaction. Nothing slower than the database may be awaited inside.
    */

@@ -2,6 +2,7 @@
  * A server whose entrance lets everybody in without looking: what is left of Gatehouse without authentication and
  * authorisation, for the bench to compare with. Everything else is as src/app.ts puts it together.
  */
+import { openAdministration } from '#access/administration.ts';
 import { openAccess } from '#access/open.ts';
 import { Rights } from '#access/rights.ts';
 import { Session } from '#access/session.ts';
@@ -30,8 +31,10 @@ const store = await openStorage('filesystem', config.storage.filesystem);
 const context = { metadata, store, clock, options: config.registry };
 const note = (): void => undefined;
 const workloads = { isForUs: () => false, verify: () => Promise.reject(new Error('no issuers')) };
+const access = openAccess({ metadata, clock, options: config.access, workloads, publicUrl: undefined, note });
 const listener = listenerBehind(openEntrance, {
-  ...openAccess({ metadata, clock, options: config.access, workloads, publicUrl: undefined, note }),
+  ...access,
+  administration: openAdministration({ metadata, clock, note, throttle: access.throttle }),
   registry: openRegistry(context),
   emptyRegistry: openRegistry({ ...context, metadata: nothing }),
   metrics: openMetrics(),
@@ -39,6 +42,7 @@ const listener = listenerBehind(openEntrance, {
   options: config.http,
   manifestMaxBytes: config.registry.manifests.maxSize,
   certificateOf: () => undefined,
+  authorityCertificate: () => undefined,
   note,
   notesPulls: false,
   health: { ready: () => Promise.resolve(), isDraining: () => false },

@@ -76,6 +76,7 @@ function sqliteDatabase(reader: Database.Database, writer: Database.Database, lo
 
   return {
     all: async <Row>(query: Query) => read<Row>(query),
+    atOnce: read,
     async transaction(work) {
       const result = await queue.run(async () => {
         await begin(writer);
