@@ -115,12 +115,12 @@ const UPLOADING: RepositoryRow[] = [
   {
     ...PUSHING,
     route: 'POST end-4',
-    call: 'a mount from nowhere',
+    call: 'a mount of nothing',
     success: 202,
     unseen: 403,
-    request: ({ blob }) => ({
+    request: () => ({
       method: 'POST',
-      path: `/v2/${TARGET}/blobs/uploads/?mount=${blob}&from=nobody/knows`,
+      path: `/v2/${TARGET}/blobs/uploads/?mount=${aBlob().digest}&from=${TARGET}`,
     }),
   },
   {

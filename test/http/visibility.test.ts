@@ -259,13 +259,18 @@ describe('a mount', () => {
     ]) {
       const token = bearerOf(await askToken(url, pusher, scopes));
       for (const [digest, query] of [
-        [shared.digest, '&from=shelf/app'],
-        [secret.digest, '&from=vault/app'],
         [shared.digest, ''],
         [secret.digest, ''],
       ]) {
         const answer = await mount(token, 'narrow/app', `mount=${digest}${query}`);
         expect([scopes, query, answer.status]).toEqual([scopes, query, 202]);
+      }
+      // Told which token would do, whether or not the blob, or the repository, is there.
+      for (const digest of [shared.digest, secret.digest]) {
+        for (const source of ['shelf/app', 'vault/app', 'shelf/never']) {
+          const answer = await mount(token, 'narrow/app', `mount=${digest}&from=${source}`);
+          expect([scopes, source, answer.status]).toEqual([scopes, source, 401]);
+        }
       }
     }
     for (const { digest } of [shared, secret]) {
