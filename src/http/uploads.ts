@@ -70,7 +70,15 @@ export function uploadHandlers(
       const digest = parameter(exchange, 'digest');
       const session = sessionOf(exchange);
       // Whoever may only attach does so to what exists: they make no repository.
-      if (!session.may('push', repository)) await listings.requireRepository(repository);
+      if (!session.may('push', repository) && !(await listings.exists(repository))) {
+        throw new RegistryError(
+          'DENIED',
+          'there is no such repository, and no permission to push, which would make one',
+          {
+            detail: { repository, permission: 'push' },
+          },
+        );
+      }
       if (mount !== undefined) {
         const wanted = parseDigest(mount);
         if (await isMounted(exchange, repository, wanted)) {

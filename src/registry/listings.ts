@@ -36,8 +36,8 @@ export interface Referrer {
 export interface Listings {
   /** The repositories whose names lie in the ranges, in byte order; every one when there are no ranges. */
   repositories(window: Window, visible: readonly NameRange[] | undefined): Promise<Page<string>>;
-  /** For what needs a repository that is there. @throws {RegistryError} NAME_UNKNOWN */
-  requireRepository(repository: string): Promise<void>;
+  /** Whether anything was ever pushed under the name. */
+  exists(repository: string): Promise<boolean>;
   /** @throws {RegistryError} NAME_UNKNOWN. Distribution Spec v1.1.1, end-8. */
   tags(repository: string, window: Window): Promise<Page<string>>;
   /**
@@ -55,13 +55,8 @@ export interface Listings {
 }
 
 export function openListings({ metadata }: Context): Listings {
-  const requireRepository = async (repository: string): Promise<void> => {
-    if (await repositoryExists(metadata, repository)) return;
-    throw new RegistryError('NAME_UNKNOWN', 'no such repository', { detail: { name: repository } });
-  };
-
   return {
-    requireRepository,
+    exists: (repository) => repositoryExists(metadata, repository),
 
     repositories: (window, visible) =>
       page(window, PAGE_MAX, (limit) =>
@@ -72,7 +67,9 @@ export function openListings({ metadata }: Context): Listings {
 
     async tags(repository, window) {
       const found = await page(window, PAGE_MAX, (limit) => tagNames(metadata, repository, window.after, limit));
-      if (found.entries.length === 0) await requireRepository(repository);
+      if (found.entries.length === 0 && !(await repositoryExists(metadata, repository))) {
+        throw new RegistryError('NAME_UNKNOWN', 'no such repository', { detail: { name: repository } });
+      }
       return found;
     },
 

@@ -259,7 +259,7 @@ describe('who may attach may not push', () => {
     async (query) => {
       const path = `/v2/attach/new/blobs/uploads/${query}`;
       const answer = await call(gatehouse.url, { method: 'POST', path, body: EMPTY.bytes, ...as(signer) });
-      expect([answer.status, codesOf(answer)]).toEqual([404, ['NAME_UNKNOWN']]);
+      expect([answer.status, codesOf(answer)]).toEqual([403, ['DENIED']]);
       expect((await call(gatehouse.url, { method: 'GET', path: '/v2/attach/new/tags/list' })).status).toBe(404);
     },
   );
