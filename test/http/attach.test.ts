@@ -367,7 +367,7 @@ test('a token for attaching alone is for no more, whoever holds it', async () =>
   expect((await put(one, one.digest, token)).status).toBe(201);
   for (const tag of ['latest', 'modest']) expect(refusal(await put(image, tag, token))).toEqual(REFUSED);
   const start = { method: 'POST', path: '/v2/attach/new/blobs/uploads/' };
-  expect((await call(gatehouse.url, { ...start, ...as(token) })).status).toBe(404);
+  expect((await call(gatehouse.url, { ...start, ...as(token) })).status).toBe(403);
   expect((await call(gatehouse.url, { ...start, ...as(editor) })).status).toBe(202);
 });
 
