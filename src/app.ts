@@ -22,13 +22,16 @@ import type { Context } from '#registry/context.ts';
 import { openRegistry } from '#registry/open.ts';
 import type { Uploads } from '#registry/uploads.ts';
 import { type VerifyOptions, type VerifyReport, verify } from '#registry/verify.ts';
-import { type CollectOptions, type CollectReport, collect } from '#retention/collect.ts';
+import { type CollectReport, collect } from '#retention/collect.ts';
+import { type Orphan, collectOrphans } from '#retention/orphans.ts';
+import { previewCollection } from '#retention/preview.ts';
 import type { BlobStore } from '#storage/driver.ts';
 import { openStorage } from '#storage/open.ts';
 import { type Tls, openTls } from '#tls/open.ts';
 
 export type { VerifyProgress, VerifyReport } from '#registry/verify.ts';
 export type { CollectReport } from '#retention/collect.ts';
+export type { Orphan } from '#retention/orphans.ts';
 
 /** A server that answers. */
 export interface RunningServer {
@@ -39,6 +42,20 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
+/** A run of collection, asked for by hand. */
+export interface CollectionRun {
+  readonly dryRun: boolean;
+  readonly signal: AbortSignal;
+  readonly onProgress?: ((report: CollectReport) => void) | undefined;
+}
+
+/** A walk over the storage, asked for by hand. */
+export interface OrphanRun {
+  readonly dryRun: boolean;
+  readonly minimumAgeMs: number;
+  readonly signal: AbortSignal;
+}
+
 /** One Gatehouse on its data: what the commands work with. */
 export interface Installation {
   readonly users: Users;
@@ -47,7 +64,10 @@ export interface Installation {
   /** Whoever sits on the server: may do everything. */
   readonly localCaller: Caller;
   verify(options: VerifyOptions): Promise<VerifyReport>;
-  collect(options: CollectOptions): Promise<CollectReport>;
+  /** Gives back what nothing uses; with `dryRun` only says what that would be. */
+  collect(options: CollectionRun): Promise<CollectReport>;
+  /** Walks all of the storage for what a crash left. */
+  collectOrphans(options: OrphanRun): Promise<readonly Orphan[]>;
   /** Listens, and runs the jobs. */
   serve(): Promise<RunningServer>;
   close(): Promise<void>;
@@ -58,14 +78,18 @@ export async function openInstallation(config: Config): Promise<Installation> {
   const clock = Date.now;
   const metadata = await openMetadata(config.metadata.driver, config.metadata[config.metadata.driver]);
   const store = await openStorage(config.storage.driver, config.storage[config.storage.driver]);
-  const context: Context = { metadata, store, clock, options: config.registry };
+  const { undoWindow: undoWindowMs, collection } = config.retention;
+  const graces = { blobMs: collection.blobGrace, referrerMs: collection.referrerGrace };
+  const context: Context = { metadata, store, clock, graces, options: config.registry };
   return {
     users: openUsers({ metadata, clock }),
     administration: (caller) =>
       openAdministration({ metadata, clock, note: () => undefined, throttle: openThrottle() }).as(caller),
     localCaller: LOCAL_CALLER,
     verify: (options) => verify(context, options),
-    collect: (options) => collect(context, options),
+    collect: ({ dryRun, ...rest }) =>
+      dryRun ? previewCollection(context, { undoWindowMs }) : collect(context, { undoWindowMs, ...rest }),
+    collectOrphans: (options) => collectOrphans(context, options),
     serve: () => serve(config, context),
     close: () => metadata.close(),
   };
@@ -111,6 +135,7 @@ async function serve(config: Config, context: Context): Promise<RunningServer> {
   const jobs: Job[] = [
     expireUploads(config, registry.uploads),
     ...accessJobs(access),
+    ...collectionJobs(config, context),
     purgeJob({ metadata, clock, keep }),
     ...openWebhooks({ metadata, clock, publicUrl: config.http.publicUrl, webhooks }).jobs,
   ];
@@ -162,3 +187,29 @@ function accessJobs({ keys, refreshTokens }: Access): Job[] {
     { name: 'refresh-tokens', schedule: '27 4 * * *', run: () => refreshTokens.sweep() },
   ];
 }
+
+/** Giving back what died, a little all the time; and what a crash left, by walking over everything now and then. */
+function collectionJobs(config: Config, context: Context): Job[] {
+  const { undoWindow: undoWindowMs, collection } = config.retention;
+  return [
+    {
+      name: 'collection',
+      schedule: collection.schedule,
+      async run(signal) {
+        const { removedObjects, freedBytes, ...others } = await collect(context, { undoWindowMs, signal });
+        return `${removedObjects} objects removed, ${freedBytes} bytes freed; ${JSON.stringify(others)}`;
+      },
+    },
+    {
+      name: 'orphans',
+      schedule: collection.orphans,
+      async run(signal) {
+        const orphans = await collectOrphans(context, { dryRun: false, minimumAgeMs: ORPHAN_AGE_MS, signal });
+        return `${orphans.length} objects removed that no fact spoke of`;
+      },
+    },
+  ];
+}
+
+/** A push puts bytes first and the fact that needs them after: what is younger than a day may be about to be used. */
+const ORPHAN_AGE_MS = 24 * 3_600_000;

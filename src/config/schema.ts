@@ -5,6 +5,7 @@ import { httpOptions } from '#http/options.ts';
 import { sqliteOptions } from '#metadata/options.ts';
 import { logOptions } from '#observe/options.ts';
 import { registryOptions, uploadOptions } from '#registry/options.ts';
+import { retentionOptions } from '#retention/options.ts';
 import { filesystemOptions } from '#storage/options.ts';
 
 /** Everything that can be configured, in the order of `registry.config.yaml`. Rooms own their options. */
@@ -27,6 +28,7 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe('where facts are kept'),
   registry: registryOptions.prefault({}).describe('what may be pushed'),
+  retention: retentionOptions.prefault({}).describe('what is kept, and for how long'),
   audit: auditOptions.prefault({}).describe('what is recorded, and who is told'),
   log: logOptions.prefault({}).describe('what is logged'),
 });

@@ -104,26 +104,19 @@ export async function isBlobLocation(database: Sql, location: string): Promise<b
   return (await first(database, sql`select digest from blobs where location = ${location}`)) !== undefined;
 }
 
-/** Bytes that no repository links and no manifest is, recorded before the given moment, by digest. */
-export async function unusedBlobs(
-  database: Sql,
-  from: { before: number; after: string },
-  limit: number,
-): Promise<BlobRow[]> {
-  return await database.all<BlobRow>(sql`
-    select digest as "digest", size_bytes as "sizeBytes", location as "location" from blobs b
-    where created_at <= ${from.before} and digest > ${from.after}
-      and not exists (select 1 from repository_blobs r where r.digest = b.digest)
-      and not exists (select 1 from manifests m where m.digest = b.digest)
-    order by digest limit ${limit}`);
-}
-
-/** Forgets bytes if nothing uses them at this very moment; returns false when something does. */
-export async function forgetUnusedBlob(database: Sql, blob: BlobRow): Promise<boolean> {
-  const rows = await database.all(sql`
-    delete from blobs where digest = ${blob.digest} and location = ${blob.location}
+/**
+ * Forgets bytes if nothing uses them at this very moment: no repository reads them, no manifest is them, and nothing that
+ * can be restored is or names them. Returns them; undefined when something does.
+ */
+export async function forgetUnusedBlob(database: Sql, digest: Digest): Promise<BlobRow | undefined> {
+  return await first<BlobRow>(
+    database,
+    sql`
+    delete from blobs where digest = ${digest}
       and not exists (select 1 from repository_blobs r where r.digest = blobs.digest)
       and not exists (select 1 from manifests m where m.digest = blobs.digest)
-    returning digest`);
-  return rows.length === 1;
+      and not exists (select 1 from removed_manifests d where d.digest = blobs.digest)
+      and not exists (select 1 from removed_references f where f.target = blobs.digest and f.kind = 'blob')
+    returning digest as "digest", size_bytes as "sizeBytes", location as "location"`,
+  );
 }

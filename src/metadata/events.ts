@@ -17,6 +17,7 @@ export const EVENT_KINDS = [
   'manifest.push',
   'manifest.pull',
   'manifest.delete',
+  'manifest.restore',
   'tag.set',
   'tag.delete',
   'blob.delete',

@@ -72,14 +72,6 @@ export async function insertManifest(database: Sql, manifest: NewManifest, now: 
   }
 }
 
-/** Forgets a manifest, the tags on it and what it names; returns false when it was not there. */
-export async function deleteManifest(database: Sql, repository: string, digest: Digest): Promise<boolean> {
-  await database.all(sql`delete from tags where repository = ${repository} and digest = ${digest}`);
-  const rows = await database.all(sql`
-    delete from manifests where repository = ${repository} and digest = ${digest} returning digest`);
-  return rows.length === 1;
-}
-
 /** Sizes in bytes of those digests that are manifests of the repository. */
 export async function manifestSizes(
   database: Sql,
@@ -128,6 +120,20 @@ export async function referrersAfter(
     where repository = ${of.repository} and subject = ${of.subject} and digest > ${of.after}
       and artifact_type = coalesce(${of.artifactType ?? null}, artifact_type)
     order by digest limit ${limit}`);
+}
+
+/** Repositories that hold a manifest of that digest, in byte order. */
+export async function repositoriesWithManifest(database: Sql, digest: Digest, limit: number): Promise<string[]> {
+  const rows = await database.all<{ repository: string }>(sql`
+    select repository as "repository" from manifests where digest = ${digest} order by repository limit ${limit}`);
+  return rows.map((row) => row.repository);
+}
+
+/** Manifests with that subject, by digest. */
+export async function manifestsWithSubject(database: Sql, repository: string, subject: Digest): Promise<Digest[]> {
+  const rows = await database.all<{ digest: Digest }>(sql`
+    select digest as "digest" from manifests where repository = ${repository} and subject = ${subject} order by digest`);
+  return rows.map((row) => row.digest);
 }
 
 /** Databases bound the values of one statement; 500 rows of four stay far below. */

@@ -5,7 +5,8 @@
 import { buffer } from 'node:stream/consumers';
 import { findBytes } from '#metadata/blobs.ts';
 import { findManifest, findManifestByTag, referrersAfter } from '#metadata/manifests.ts';
-import { type Digest, isDigest } from '#oci/digest.ts';
+import { isIndexTag, subjectOfTag } from '#oci/cosign-tag.ts';
+import type { Digest } from '#oci/digest.ts';
 import { RegistryError } from '#oci/errors.ts';
 import { type Descriptor, type Manifest, parseManifest } from '#oci/manifest.ts';
 import { isImageConfig, isImageLayer } from '#oci/media-type.ts';
@@ -18,14 +19,6 @@ interface Attachment {
   readonly digest: Digest;
   readonly manifest: Manifest;
 }
-
-/**
- * Tags for what belongs to a manifest, by what comes after its digest: cosign's own (cosign specs/SIGNATURE_SPEC.md,
- * "Tag-based Discovery"), and the index that notation keeps of all signatures (Distribution Spec v1.1.1, "Referrers Tag
- * Schema").
- */
-const COSIGN_TAG = /^(?<algorithm>sha256|sha512)-(?<hex>[0-9a-f]+)\.(?:sig|att|sbom)$/;
-const INDEX_TAG = /^(?<algorithm>sha256|sha512)-(?<hex>[0-9a-f]+)$/;
 
 /**
  * Takes a referrer pushed by its digest, a manifest under one of cosign's tags, or the index of what is attached under
@@ -45,7 +38,7 @@ export async function requireAttachment(context: Context, attachment: Attachment
   }
   const isIndex = manifest.config === undefined;
   if (isIndex && tag === undefined) throw denied('an index');
-  const subject = tag === undefined ? manifest.subject : subjectOfTag(tag, isIndex ? INDEX_TAG : COSIGN_TAG);
+  const subject = tag === undefined ? manifest.subject : isIndexTag(tag) === isIndex ? subjectOfTag(tag) : undefined;
   if (subject === undefined) throw denied(tag === undefined ? 'a manifest without a subject' : 'a tag');
   if (others.length > 0) throw denied('several tags');
   // Under one of cosign's tags a manifest may name a subject besides: then it belongs to both.
@@ -59,12 +52,6 @@ export async function requireAttachment(context: Context, attachment: Attachment
   if (here !== undefined && here.mediaType !== manifest.mediaType) throw denied('another type of what is here');
   if (isIndex) await requireReferrers(context, attachment, subject);
   return tag === undefined ? undefined : await requireGrowth(context, attachment, tag);
-}
-
-function subjectOfTag(tag: string, form: RegExp): Digest | undefined {
-  const { algorithm = '', hex = '' } = form.exec(tag)?.groups ?? {};
-  const digest = `${algorithm}:${hex}`;
-  return isDigest(digest) ? digest : undefined;
 }
 
 /** An index can name an image to start: this one may name nothing but what is attached already. */

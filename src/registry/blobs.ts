@@ -3,6 +3,7 @@ import { findBlobSize, findBytes, linkBlob, repositoriesWithBlob, unlinkBlob } f
 import { type Origin, recordEvent } from '#metadata/events.ts';
 import { manifestsNaming } from '#metadata/manifests.ts';
 import { ensureRepository } from '#metadata/repositories.ts';
+import { findLinkReview, reviewBlob, reviewLink } from '#metadata/reviews.ts';
 import type { Digest } from '#oci/digest.ts';
 import { RegistryError } from '#oci/errors.ts';
 import type { ByteRange } from '#storage/driver.ts';
@@ -44,12 +45,12 @@ export interface Blobs {
 const HOLDERS_MAX = 1000;
 
 export function openBlobs(context: Context): Blobs {
-  const { metadata, store, clock } = context;
+  const { metadata, store, clock, graces } = context;
 
   return {
     async find(repository, digest) {
       const sizeBytes = await findBlobSize(metadata, repository, digest);
-      if (sizeBytes === undefined) throw unknownBlob(digest);
+      if (sizeBytes === undefined || !(await vouchFor(context, repository, digest))) throw unknownBlob(digest);
       return { digest, sizeBytes };
     },
 
@@ -67,6 +68,7 @@ export function openBlobs(context: Context): Blobs {
         if (sizeBytes === undefined) return false;
         await ensureRepository(inside, repository, clock());
         await linkBlob(inside, repository, { digest, sizeBytes }, clock());
+        await reviewLink(inside, { repository, digest, reviewAfter: clock() + graces.blobMs });
         return true;
       }),
 
@@ -81,9 +83,25 @@ export function openBlobs(context: Context): Blobs {
             detail: { digest, manifests },
           });
         }
+        await reviewBlob(inside, digest, clock());
         await recordEvent(inside, origin, { kind: 'blob.delete', repository, digest }, clock());
       }),
   };
+}
+
+/**
+ * Whoever is told that a blob is here can rely on it for the grace: a link that collection is about to look at is put off.
+ * Returns false when collection was there first. What a manifest names needs no vouching, but costs one look to know.
+ */
+async function vouchFor({ metadata, clock, graces }: Context, repository: string, digest: Digest): Promise<boolean> {
+  const review = await findLinkReview(metadata, repository, digest);
+  // Half of it is left: a client that asks again and again does not make us write each time.
+  if (review === undefined || review > clock() + graces.blobMs / 2) return true;
+  return await metadata.transaction(async (inside) => {
+    if ((await findBlobSize(inside, repository, digest)) === undefined) return false;
+    await reviewLink(inside, { repository, digest, reviewAfter: clock() + graces.blobMs });
+    return true;
+  });
 }
 
 function unknownBlob(digest: Digest): RegistryError {

@@ -1,19 +1,20 @@
 import { buffer } from 'node:stream/consumers';
 import { LRUCache } from 'lru-cache';
 import { blobSizes, findBytes } from '#metadata/blobs.ts';
-import { type NewEvent, type Origin, recordEvent } from '#metadata/events.ts';
+import { type Origin, recordEvent } from '#metadata/events.ts';
 import {
   type ManifestRow,
-  deleteManifest,
   findManifest,
   findManifestByTag,
   insertManifest,
   manifestSizes,
-  manifestsNaming,
 } from '#metadata/manifests.ts';
+import { forgetRemoved } from '#metadata/removed.ts';
 import { ensureRepository } from '#metadata/repositories.ts';
+import { reviewSubject } from '#metadata/reviews.ts';
 import type { Sql } from '#metadata/sql.ts';
-import { deleteTag, findTag, setTag, tagsAt } from '#metadata/tags.ts';
+import { findTag } from '#metadata/tags.ts';
+import { subjectOfTag } from '#oci/cosign-tag.ts';
 import { type Digest, algorithmOf, digestOf } from '#oci/digest.ts';
 import { RegistryError, RegistryErrors } from '#oci/errors.ts';
 import { type Descriptor, type Manifest, parseManifest } from '#oci/manifest.ts';
@@ -21,6 +22,8 @@ import type { Reference } from '#oci/reference.ts';
 import { requireAttachment } from './attachments.ts';
 import { land, requireDigest, settle } from './bytes.ts';
 import type { Context } from './context.ts';
+import { removeManifest } from './removal.ts';
+import { endTag, moveTag } from './tags.ts';
 
 /** Manifests are small and asked for all the time. 64 MiB holds some ten thousand; larger ones than 1 MiB stay out. */
 const CACHE_BYTES = 64 * 1024 * 1024;
@@ -110,12 +113,12 @@ export function openManifests(context: Context): Manifests {
 
     remove: (repository, reference, origin) =>
       metadata.transaction(async (inside) => {
-        const events =
+        const act = { origin, now: context.clock() };
+        const removed =
           reference.tag === undefined
-            ? await removeManifest(inside, repository, reference.digest)
-            : await removeTag(inside, repository, reference.tag);
-        if (events.length === 0) throw unknownManifest(reference);
-        for (const event of events) await recordEvent(inside, origin, { ...event, repository }, context.clock());
+            ? await removeManifest(inside, { repository, digest: reference.digest, why: 'deleted' }, act)
+            : (await endTag(inside, { repository, name: reference.tag, why: 'deleted' }, act)) !== undefined;
+        if (!removed) throw unknownManifest(reference);
       }),
   };
 }
@@ -152,9 +155,12 @@ async function pushManifest(context: Context, push: ManifestPush): Promise<Pushe
       },
       now,
     );
+    // Pushed again it lives again, and there is nothing left to restore.
+    await forgetRemoved(metadata, repository, digest);
     const detail = { mediaType: manifest.mediaType, sizeBytes: bytes.byteLength, tags };
     await recordEvent(metadata, origin, { kind: 'manifest.push', repository, reference: tags[0], digest, detail }, now);
-    for (const name of tags) await moveTag(metadata, { repository, name, digest }, origin, now);
+    for (const name of tags) await moveTag(metadata, { repository, name, digest, why: 'push' }, { origin, now });
+    await reviewSubjects(context, metadata, { repository, tags, subject: manifest.subject });
     return { digest, subject: manifest.subject };
   });
 }
@@ -172,19 +178,14 @@ async function requireUnmoved(
   });
 }
 
-/** Points a tag at a manifest, and says so if it pointed elsewhere before. */
-async function moveTag(
+/** What is pushed before its subject, or for one that will never come, is looked at when its time is up. */
+async function reviewSubjects(
+  { clock, graces }: Context,
   metadata: Sql,
-  tag: { repository: string; name: string; digest: Digest },
-  origin: Origin,
-  now: number,
+  { repository, tags, subject }: { repository: string; tags: readonly string[]; subject: Digest | undefined },
 ): Promise<void> {
-  const { repository, name, digest } = tag;
-  const previous = await findTag(metadata, repository, name);
-  await setTag(metadata, { ...tag, by: origin.actor }, now);
-  if (previous === digest) return;
-  const detail = previous === undefined ? {} : { previous };
-  await recordEvent(metadata, origin, { kind: 'tag.set', repository, reference: name, digest, detail }, now);
+  const subjects = [subject, ...tags.map(subjectOfTag)].filter((one) => one !== undefined);
+  for (const one of subjects) await reviewSubject(metadata, repository, one, clock() + graces.referrerMs);
 }
 
 async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -256,30 +257,6 @@ async function requirePrecondition(metadata: Sql, push: ManifestPush): Promise<v
     reason: 'precondition',
     detail: { current: current ?? null },
   });
-}
-
-/** What there is to tell of it; nothing when there was no such tag. */
-async function removeTag(metadata: Sql, repository: string, tag: string): Promise<NewEvent[]> {
-  const digest = await findTag(metadata, repository, tag);
-  const removed = await deleteTag(metadata, repository, tag);
-  return removed ? [{ kind: 'tag.delete', reference: tag, digest }] : [];
-}
-
-/** What there is to tell of it; nothing when there was no such manifest. */
-async function removeManifest(metadata: Sql, repository: string, digest: Digest): Promise<NewEvent[]> {
-  const indexes = await manifestsNaming(metadata, repository, { kind: 'manifest', digest }, 10);
-  if (indexes.length > 0 && (await findManifest(metadata, repository, digest)) !== undefined) {
-    throw new RegistryError('UNSUPPORTED', 'indexes of this repository still name the manifest: delete them first', {
-      reason: 'conflict',
-      detail: { digest, indexes },
-    });
-  }
-  const tags = await tagsAt(metadata, repository, digest);
-  if (!(await deleteManifest(metadata, repository, digest))) return [];
-  return [
-    ...tags.map((tag): NewEvent => ({ kind: 'tag.delete', reference: tag, digest })),
-    { kind: 'manifest.delete', digest },
-  ];
 }
 
 function unknownManifest({ tag, digest }: { tag?: string; digest?: Digest }): RegistryError {

@@ -2,6 +2,7 @@ import { type Blobs, openBlobs } from './blobs.ts';
 import type { Context } from './context.ts';
 import { type Listings, openListings } from './listings.ts';
 import { type Manifests, openManifests } from './manifests.ts';
+import { type History, openHistory } from './restore.ts';
 import { type Uploads, openUploads } from './uploads.ts';
 
 /** The registry itself: what may be pushed and pulled, in words that know no protocol. */
@@ -10,6 +11,7 @@ export interface Registry {
   readonly uploads: Uploads;
   readonly manifests: Manifests;
   readonly listings: Listings;
+  readonly history: History;
 }
 
 export function openRegistry(context: Context): Registry {
@@ -18,5 +20,6 @@ export function openRegistry(context: Context): Registry {
     uploads: openUploads(context),
     manifests: openManifests(context),
     listings: openListings(context),
+    history: openHistory(context),
   };
 }

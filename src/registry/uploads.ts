@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { linkBlob } from '#metadata/blobs.ts';
 import { ensureRepository } from '#metadata/repositories.ts';
+import { reviewLink } from '#metadata/reviews.ts';
 import {
   type UploadPart,
   type UploadRow,
@@ -154,6 +155,8 @@ async function link(context: Context, repository: string, landed: Landed): Promi
   await settle(context, landed, async (metadata) => {
     await ensureRepository(metadata, repository, context.clock());
     await linkBlob(metadata, repository, landed, context.clock());
+    const reviewAfter = context.clock() + context.graces.blobMs;
+    await reviewLink(metadata, { repository, digest: landed.digest, reviewAfter });
   });
 }
 

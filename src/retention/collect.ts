@@ -1,92 +1,191 @@
-import { type BlobRow, forgetUnusedBlob, isBlobLocation, unusedBlobs } from '#metadata/blobs.ts';
+/*
+ * Giving back what nothing uses. Each step takes from a queue what may have died, looks at it in a transaction in which
+ * nobody else can change it, and passes on what that lets die. No step walks over what lives.
+ *
+ *   removed manifests ──undo window over──▶ forgotten ──▶ their links, their bytes
+ *   subjects          ──not there─────────▶ what belongs to them is removed
+ *   links             ──no manifest names the blob──▶ unlinked ──▶ its bytes
+ *   bytes             ──nothing uses them──▶ forgotten ──▶ the object
+ *   objects           ──▶ removed from storage, by a key that is never used again (registry/bytes.ts)
+ *
+ * A crash between any two of them leaves the rest in a queue.
+ */
+import { forgetUnusedBlob, unlinkBlob } from '#metadata/blobs.ts';
+import { type DiscardedObject, discardObjects, discardedObjects, forgetDiscarded } from '#metadata/discarded.ts';
+import type { Origin } from '#metadata/events.ts';
+import { findManifest, manifestsNaming, manifestsWithSubject } from '#metadata/manifests.ts';
+import { findRemoved, forgetRemoved, removedBefore, removedNaming } from '#metadata/removed.ts';
+import {
+  dueBlobs,
+  dueLinks,
+  dueSubjects,
+  endBlobReview,
+  endLinkReview,
+  endSubjectReview,
+  reviewBlob,
+  reviewRemovedLinks,
+} from '#metadata/reviews.ts';
 import type { Sql } from '#metadata/sql.ts';
-import { isPartLocation } from '#metadata/uploads.ts';
+import { tagsAt } from '#metadata/tags.ts';
+import { cosignTagsOf } from '#oci/cosign-tag.ts';
+import type { Digest } from '#oci/digest.ts';
+import { removeManifest } from '#registry/removal.ts';
+import { endTag } from '#registry/tags.ts';
 import type { BlobStore } from '#storage/driver.ts';
 
-/** An object that collection removed, or would. */
-export interface Collected {
-  readonly digest?: string;
-  readonly location: string;
-  readonly sizeBytes: number;
-}
-
+/** What a run came to. */
 export interface CollectReport {
-  readonly dryRun: boolean;
-  readonly removed: readonly Collected[];
+  /** Manifests that can no longer be restored. */
+  readonly forgottenManifests: number;
+  /** Manifests whose subject did not come, or went. */
+  readonly removedReferrers: number;
+  readonly unlinkedBlobs: number;
+  readonly removedObjects: number;
   readonly freedBytes: number;
 }
 
 export interface CollectOptions {
-  readonly dryRun: boolean;
-  /** What is younger is kept: it may be on its way to becoming a fact. */
-  readonly minimumAgeMs: number;
-  readonly signal?: AbortSignal;
+  readonly undoWindowMs: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Told after each batch. */
+  readonly onProgress?: ((report: CollectReport) => void) | undefined;
 }
 
-interface Surroundings {
+export interface CollectContext {
   readonly metadata: Sql;
   readonly store: BlobStore;
   readonly clock: () => number;
 }
 
-const BATCH = 500;
+// Few enough that a push waits milliseconds for its turn to write, many enough that the disk's fsync is shared.
+const BATCH = 200;
+const REMOVALS_AT_ONCE = 8;
+const COLLECTOR: Origin = { actor: 'system:collector', address: '', requestId: '' };
 
-/**
- * Gives back the space of bytes that no repository uses, and of objects that no fact speaks of (what a crash leaves).
- * Safe beside running servers: a fact is forgotten only in a transaction that sees nobody using it, and an object is
- * removed only by its key, which is never used again (see `registry/bytes.ts`).
- */
-export async function collect(surroundings: Surroundings, options: CollectOptions): Promise<CollectReport> {
-  const removed = [
-    ...(await collectUnused(surroundings, options)),
-    ...(await collectOrphans(surroundings, options, 'blobs/', isBlobLocation)),
-    ...(await collectOrphans(surroundings, options, 'uploads/', isPartLocation)),
-  ];
-  const freedBytes = removed.reduce((sum, object) => sum + object.sizeBytes, 0);
-  return { dryRun: options.dryRun, removed, freedBytes };
-}
-
-async function collectUnused(
-  surroundings: Surroundings,
-  { dryRun, minimumAgeMs, signal }: CollectOptions,
-): Promise<Collected[]> {
-  const removed: Collected[] = [];
-  const before = surroundings.clock() - minimumAgeMs;
-  for (let after = ''; ; ) {
-    const batch = await unusedBlobs(surroundings.metadata, { before, after }, BATCH);
-    for (const blob of batch) {
-      signal?.throwIfAborted();
-      if (dryRun || (await removeUnused(surroundings, blob))) removed.push(blob);
+/** Runs until nothing is due, or the signal says stop. Safe beside running servers, and beside itself. */
+export async function collect(context: CollectContext, options: CollectOptions): Promise<CollectReport> {
+  const report = { forgottenManifests: 0, removedReferrers: 0, unlinkedBlobs: 0, removedObjects: 0, freedBytes: 0 };
+  const exhaust = async (step: () => Promise<boolean>): Promise<void> => {
+    while (await step()) {
+      options.onProgress?.({ ...report });
+      options.signal?.throwIfAborted();
     }
-    const last = batch.at(-1);
-    if (last === undefined) return removed;
-    after = last.digest;
-  }
+  };
+  await exhaust(async () => {
+    const count = await forgetRemovedManifests(context, options.undoWindowMs);
+    report.forgottenManifests += count;
+    return count > 0;
+  });
+  await exhaust(async () => {
+    const { looked, removed } = await removeReferrers(context);
+    report.removedReferrers += removed;
+    return looked > 0;
+  });
+  await exhaust(async () => {
+    const { looked, unlinked } = await unlinkUnnamed(context);
+    report.unlinkedBlobs += unlinked;
+    return looked > 0;
+  });
+  await exhaust(async () => (await forgetUnused(context)) > 0);
+  await exhaust(async () => {
+    const removed = await removeObjects(context);
+    report.removedObjects += removed.length;
+    report.freedBytes += removed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    return removed.length > 0;
+  });
+  return report;
 }
 
-/** Forgets the fact, then the bytes: a crash in between leaves an orphan, never a fact without bytes. */
-async function removeUnused({ metadata, store }: Surroundings, blob: BlobRow): Promise<boolean> {
-  const forgotten = await metadata.transaction((inside) => forgetUnusedBlob(inside, blob));
-  if (forgotten) await store.delete(blob.location);
-  return forgotten;
+async function forgetRemovedManifests({ metadata, clock }: CollectContext, undoWindowMs: number): Promise<number> {
+  return await metadata.transaction(async (inside) => {
+    const now = clock();
+    const removed = await removedBefore(inside, now - undoWindowMs, BATCH);
+    for (const { repository, digest } of removed) {
+      await reviewRemovedLinks(inside, repository, digest, now);
+      await forgetRemoved(inside, repository, digest);
+      await reviewBlob(inside, digest, now);
+    }
+    return removed.length;
+  });
 }
 
-async function collectOrphans(
-  { metadata, store, clock }: Surroundings,
-  { dryRun, minimumAgeMs, signal }: CollectOptions,
-  prefix: string,
-  isKnown: (metadata: Sql, location: string) => Promise<boolean>,
-): Promise<Collected[]> {
-  const removed: Collected[] = [];
-  for await (const location of store.list(prefix)) {
-    signal?.throwIfAborted();
-    if (await isKnown(metadata, location)) continue;
-    const stat = await store.stat(location);
-    if (stat === undefined || clock() - stat.modified.getTime() < minimumAgeMs) continue;
-    // Asked again: its fact may have come between the two looks.
-    if (await isKnown(metadata, location)) continue;
-    if (!dryRun) await store.delete(location);
-    removed.push({ location, sizeBytes: stat.sizeBytes });
+async function removeReferrers({ metadata, clock }: CollectContext): Promise<{ looked: number; removed: number }> {
+  return await metadata.transaction(async (inside) => {
+    const now = clock();
+    const due = await dueSubjects(inside, now, BATCH);
+    let removed = 0;
+    for (const { repository, subject } of due) {
+      await endSubjectReview(inside, repository, subject);
+      if ((await findManifest(inside, repository, subject)) !== undefined) continue;
+      removed += await removeBelongings(inside, repository, subject, now);
+    }
+    return { looked: due.length, removed };
+  });
+}
+
+/** What belonged to a manifest that is gone goes in the same act, so that it comes back with it. */
+async function removeBelongings(metadata: Sql, repository: string, subject: Digest, now: number): Promise<number> {
+  const act = { origin: COLLECTOR, now };
+  const removal = (await findRemoved(metadata, repository, subject))?.removal;
+  const belongings = new Set(await manifestsWithSubject(metadata, repository, subject));
+  for (const name of cosignTagsOf(subject)) {
+    const digest = await endTag(metadata, { repository, name, why: 'pruned' }, act);
+    if (digest !== undefined) belongings.add(digest);
   }
-  return removed;
+  let count = 0;
+  for (const digest of belongings) {
+    if (await livesByItself(metadata, repository, digest)) continue;
+    if (await removeManifest(metadata, { repository, digest, why: 'pruned', removal }, act)) count += 1;
+  }
+  return count;
+}
+
+/** A tag, or an index that names it, keeps a manifest whatever its subject. */
+async function livesByItself(metadata: Sql, repository: string, digest: Digest): Promise<boolean> {
+  if ((await tagsAt(metadata, repository, digest)).length > 0) return true;
+  return (await manifestsNaming(metadata, repository, { kind: 'manifest', digest }, 1)).length > 0;
+}
+
+async function unlinkUnnamed({ metadata, clock }: CollectContext): Promise<{ looked: number; unlinked: number }> {
+  return await metadata.transaction(async (inside) => {
+    const now = clock();
+    const due = await dueLinks(inside, now, BATCH);
+    let unlinked = 0;
+    for (const review of due) {
+      const { repository, digest } = review;
+      if (!(await endLinkReview(inside, review))) continue;
+      const target = { kind: 'blob', digest } as const;
+      if ((await manifestsNaming(inside, repository, target, 1)).length > 0) continue;
+      if (await removedNaming(inside, repository, digest)) continue;
+      if (!(await unlinkBlob(inside, repository, digest))) continue;
+      await reviewBlob(inside, digest, now);
+      unlinked += 1;
+    }
+    return { looked: due.length, unlinked };
+  });
+}
+
+async function forgetUnused({ metadata, clock }: CollectContext): Promise<number> {
+  return await metadata.transaction(async (inside) => {
+    const due = await dueBlobs(inside, clock(), BATCH);
+    const discarded: DiscardedObject[] = [];
+    for (const { digest } of due) {
+      await endBlobReview(inside, digest);
+      const blob = await forgetUnusedBlob(inside, digest);
+      if (blob !== undefined) discarded.push(blob);
+    }
+    await discardObjects(inside, discarded);
+    return due.length;
+  });
+}
+
+/** Forgotten first, removed after: a crash in between leaves an object on the list, never a fact without bytes. */
+async function removeObjects({ metadata, store }: CollectContext): Promise<DiscardedObject[]> {
+  const objects = await discardedObjects(metadata, BATCH);
+  for (let start = 0; start < objects.length; start += REMOVALS_AT_ONCE) {
+    await Promise.all(objects.slice(start, start + REMOVALS_AT_ONCE).map(({ location }) => store.delete(location)));
+  }
+  const locations = objects.map(({ location }) => location);
+  if (locations.length > 0) await metadata.transaction((inside) => forgetDiscarded(inside, locations));
+  return objects;
 }

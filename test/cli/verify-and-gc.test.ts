@@ -3,7 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { collectText } from '../../src/cli/gc.ts';
+import { gcText } from '../../src/cli/gc.ts';
 import { reportText } from '../../src/cli/verify.ts';
 import { type Place, gatehouse, start, temporaryPlace } from './process.ts';
 
@@ -38,11 +38,12 @@ test('verify finds what is corrupt, missing and orphaned, and gc removes what is
   });
 
   const gc = (...words: string[]) => gatehouse(['gc', ...words, '--config', place.configFile]);
-  expect(JSON.parse((await gc()).stdout)).toEqual({ dryRun: false, removed: [], freedBytes: 0 });
-  const dry: unknown = JSON.parse((await gc('--dry-run', '--minimum-age', '0s')).stdout);
-  expect(dry).toMatchObject({ dryRun: true });
+  const nothing = { forgottenManifests: 0, removedReferrers: 0, unlinkedBlobs: 0, removedObjects: 0, freedBytes: 0 };
+  expect(JSON.parse((await gc()).stdout)).toEqual({ dryRun: false, ...nothing });
+  const dry: unknown = JSON.parse((await gc('--dry-run', '--orphans', '--minimum-age', '0s')).stdout);
+  expect(dry).toMatchObject({ dryRun: true, orphans: [{ sizeBytes: 6 }] });
   expect(await blobFiles(place)).toContain(orphan);
-  const wet: unknown = JSON.parse((await gc('--minimum-age', '0s')).stdout);
+  const wet: unknown = JSON.parse((await gc('--orphans', '--minimum-age', '0s')).stdout);
   expect(wet).toEqual({ ...Object(dry), dryRun: false });
   expect(await blobFiles(place)).not.toContain(orphan);
 });
@@ -67,11 +68,15 @@ checked 3 objects, 2 KiB: 1 missing, 0 corrupt, 1 orphaned`);
 });
 
 test('what gc did reads as a sentence', () => {
-  const removed = [{ digest: 'sha256:aa', location: 'l', sizeBytes: 1024 }];
-  expect(collectText({ dryRun: true, removed, freedBytes: 1024 })).toBe(
-    'sha256:aa  1 KiB\nwould remove 1 objects, 1 KiB',
+  const report = { forgottenManifests: 1, removedReferrers: 2, unlinkedBlobs: 3, removedObjects: 4, freedBytes: 2048 };
+  expect(gcText({ dryRun: true, ...report, orphans: [{ location: 'blobs/x', sizeBytes: 1024 }] })).toBe(
+    `would remove 4 objects, 2 KiB
+  1 manifests can no longer be restored
+  2 manifests went after the one they belonged to
+  3 blobs were named by no manifest of their repository
+  blobs/x  1 KiB
+would remove 1 orphans`,
   );
-  expect(collectText({ dryRun: false, removed: [], freedBytes: 0 })).toBe('removed 0 objects, 0 B');
 });
 
 /** Pushes through the real server, and returns the digests. */

@@ -53,6 +53,15 @@ test('an empty file is all defaults, with paths beside the file', () => {
     },
     metadata: { driver: 'sqlite', sqlite: { path: join(folder, 'data/gatehouse.sqlite') } },
     registry: { manifests: { maxSize: 4 * 1024 ** 2, sparse: 'off' }, blobs: { maxSize: undefined } },
+    retention: {
+      undoWindow: 7 * 86_400_000,
+      collection: {
+        schedule: '* * * * *',
+        blobGrace: 3_600_000,
+        referrerGrace: 86_400_000,
+        orphans: '40 4 * * 0',
+      },
+    },
     audit: { keep: 90 * 86_400_000, pulls: false, webhooks: [] },
     log: { level: 'info' },
   });

@@ -29,6 +29,7 @@ export async function openRooms(): Promise<Rooms> {
     store,
     clock: () => Date.now() + ahead,
     options: { manifests: { maxSize: 4 * 1024 * 1024, sparse: 'off' }, blobs: {} },
+    graces: { blobMs: 3_600_000, referrerMs: 24 * 3_600_000 },
   };
   return {
     folder,

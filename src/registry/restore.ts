@@ -1,0 +1,143 @@
+import type { Origin } from '#metadata/events.ts';
+import { recordEvent } from '#metadata/events.ts';
+import { findManifest } from '#metadata/manifests.ts';
+import { findRemoved, putBack, removedReferrers, removedTargets } from '#metadata/removed.ts';
+import type { Sql } from '#metadata/sql.ts';
+import { type TagRevision, findRevision, revisionsOf, tagsEndedAt } from '#metadata/tag-revisions.ts';
+import { findTag } from '#metadata/tags.ts';
+import { cosignTagsOf } from '#oci/cosign-tag.ts';
+import type { Digest } from '#oci/digest.ts';
+import { RegistryError } from '#oci/errors.ts';
+import type { Reference } from '#oci/reference.ts';
+import type { Context } from './context.ts';
+import { type Act, moveTag } from './tags.ts';
+
+/** What came back. */
+export interface Restored {
+  readonly digest: Digest;
+  readonly manifests: readonly Digest[];
+  readonly tags: readonly string[];
+}
+
+/** What was, and bringing it back. */
+export interface History {
+  /**
+   * What a tag pointed at, the newest first; also of a tag that is gone.
+   *
+   * @throws {RegistryError} MANIFEST_UNKNOWN: there never was such a tag
+   */
+  of(repository: string, tag: string): Promise<TagRevision[]>;
+  /**
+   * Points a tag at what it pointed at in an earlier revision, brought back if it was removed.
+   *
+   * @throws {RegistryError} MANIFEST_UNKNOWN: no such revision, or what it pointed at is gone for good
+   */
+  rollBack(tag: { repository: string; name: string; revision: number }, origin: Origin): Promise<Restored>;
+  /**
+   * Brings back a tag that is gone, or a manifest with the tags it went with; with its children, and with everything
+   * that has any of them as its subject.
+   *
+   * @throws {RegistryError} MANIFEST_UNKNOWN: nothing of that name was removed, or it is gone for good
+   * @throws {RegistryError} UNSUPPORTED (conflict) there is one of that name now
+   */
+  restore(repository: string, reference: Reference, origin: Origin): Promise<Restored>;
+}
+
+export function openHistory({ metadata, clock }: Context): History {
+  const within = <T>(origin: Origin, work: (inside: Sql, act: Act) => Promise<T>): Promise<T> =>
+    metadata.transaction((inside) => work(inside, { origin, now: clock() }));
+  return {
+    async of(repository, tag) {
+      const revisions = await revisionsOf(metadata, repository, tag);
+      if (revisions.length === 0) throw unknown({ tag });
+      return revisions;
+    },
+
+    rollBack: ({ repository, name, revision }, origin) =>
+      within(origin, async (inside, act) => {
+        const found = await findRevision(inside, repository, name, revision);
+        if (found === undefined) throw unknown({ tag: name, revision });
+        const { digest } = found;
+        const manifests = await bringBack(inside, repository, digest, act);
+        if ((await findManifest(inside, repository, digest)) === undefined) throw gone({ tag: name, revision, digest });
+        await moveTag(inside, { repository, name, digest, why: 'rollback' }, act);
+        return { digest, manifests, tags: [name] };
+      }),
+
+    restore: (repository, reference, origin) =>
+      within(origin, (inside, act) =>
+        reference.tag === undefined
+          ? restoreManifest(inside, repository, reference.digest, act)
+          : restoreTag(inside, repository, reference.tag, act),
+      ),
+  };
+}
+
+async function restoreTag(metadata: Sql, repository: string, name: string, act: Act): Promise<Restored> {
+  if ((await findTag(metadata, repository, name)) !== undefined) throw there({ tag: name });
+  const [last] = await revisionsOf(metadata, repository, name);
+  if (last === undefined) throw unknown({ tag: name });
+  const { digest } = last;
+  const manifests = await bringBack(metadata, repository, digest, act);
+  if ((await findManifest(metadata, repository, digest)) === undefined) throw gone({ tag: name, digest });
+  await moveTag(metadata, { repository, name, digest, why: 'restore' }, act);
+  return { digest, manifests, tags: [name] };
+}
+
+async function restoreManifest(metadata: Sql, repository: string, digest: Digest, act: Act): Promise<Restored> {
+  if ((await findManifest(metadata, repository, digest)) !== undefined) throw there({ digest });
+  const removed = await findRemoved(metadata, repository, digest);
+  if (removed === undefined) throw gone({ digest });
+  const manifests = await bringBack(metadata, repository, digest, act);
+  const tags: string[] = [];
+  for (const name of await tagsEndedAt(metadata, repository, digest, removed.removedAt)) {
+    // A tag that points elsewhere by now has been given a new meaning since.
+    if ((await findTag(metadata, repository, name)) !== undefined) continue;
+    await moveTag(metadata, { repository, name, digest, why: 'restore' }, act);
+    tags.push(name);
+  }
+  return { digest, manifests, tags };
+}
+
+/** Puts back a manifest, what it names, and what has it as its subject, as far as they were removed. */
+async function bringBack(metadata: Sql, repository: string, root: Digest, act: Act): Promise<Digest[]> {
+  const back: Digest[] = [];
+  const waiting = [root];
+  for (let digest = waiting.pop(); digest !== undefined; digest = waiting.pop()) {
+    const children = await removedTargets(metadata, repository, digest, 'manifest');
+    if (await putBack(metadata, repository, digest, act.now)) {
+      back.push(digest);
+      await recordEvent(metadata, act.origin, { kind: 'manifest.restore', repository, digest }, act.now);
+    }
+    waiting.push(...children, ...(await removedReferrers(metadata, repository, digest)));
+    waiting.push(...(await restoreCosignTags(metadata, repository, digest, act)));
+  }
+  return back;
+}
+
+/** Signatures under cosign's tags that are gone; returns the manifests they are to point at. */
+async function restoreCosignTags(metadata: Sql, repository: string, subject: Digest, act: Act): Promise<Digest[]> {
+  const restored: Digest[] = [];
+  for (const name of cosignTagsOf(subject)) {
+    if ((await findTag(metadata, repository, name)) !== undefined) continue;
+    const [last] = await revisionsOf(metadata, repository, name);
+    if (last === undefined) continue;
+    await putBack(metadata, repository, last.digest, act.now);
+    if ((await findManifest(metadata, repository, last.digest)) === undefined) continue;
+    await moveTag(metadata, { repository, name, digest: last.digest, why: 'restore' }, act);
+    restored.push(last.digest);
+  }
+  return restored;
+}
+
+function unknown(detail: object): RegistryError {
+  return new RegistryError('MANIFEST_UNKNOWN', 'there never was such a tag or revision here', { detail });
+}
+
+function gone(detail: object): RegistryError {
+  return new RegistryError('MANIFEST_UNKNOWN', 'it is not here any more, and cannot be brought back', { detail });
+}
+
+function there(detail: object): RegistryError {
+  return new RegistryError('UNSUPPORTED', 'it is here: there is nothing to restore', { reason: 'conflict', detail });
+}
