@@ -37,6 +37,8 @@ export const EVENT_KINDS = [
   'robot.delete',
   'key.rotate',
   'access.refuse',
+  'prune.done',
+  'prune.stopped',
   'webhook.give-up',
 ] as const;
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { cron } from '#base/cron.ts';
 import { durationBetween } from '#base/duration.ts';
+import { pruneOptions } from './rule-options.ts';
 
 /** How bytes that nothing uses are given back. */
 const collectionOptions = z.strictObject({
@@ -21,6 +22,7 @@ export const retentionOptions = z.strictObject({
   undoWindow: durationBetween('0s', '3650d')
     .prefault('7d')
     .describe('how long what was deleted or pruned can be restored'),
+  ...pruneOptions,
   collection: collectionOptions.prefault({}).describe('giving back bytes'),
 });
 

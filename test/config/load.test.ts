@@ -55,6 +55,13 @@ test('an empty file is all defaults, with paths beside the file', () => {
     registry: { manifests: { maxSize: 4 * 1024 ** 2, sparse: 'off' }, blobs: { maxSize: undefined } },
     retention: {
       undoWindow: 7 * 86_400_000,
+      schedule: '0 3 * * *',
+      timeZone: '',
+      suspend: false,
+      startDeadline: 3_600_000,
+      brake: { maxShare: 0.5 },
+      pulls: { ignore: [] },
+      rules: [],
       collection: {
         schedule: '* * * * *',
         blobGrace: 3_600_000,
@@ -210,6 +217,7 @@ whatever: 1
     ['htpp: {}', 'did you mean http?'],
     ['http: {shutdown_timeout: 5s}', 'did you mean shutdownTimeout?'],
     ['log: {colour: red}', 'remove it; the keys here are level'],
+    ['retention: {rules: [{repositories: a, keepMostRecet: 3}]}', 'did you mean keepMostRecent?'],
   ])('of %s come with the remedy "%s"', (text, remedy) => {
     expect(problemsOf(text).map((one) => one.remedy)).toEqual([remedy]);
   });

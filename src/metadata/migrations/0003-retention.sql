@@ -111,7 +111,7 @@ create table in_use (
 );
 create index in_use_by_expiry on in_use (expires_at);
 
--- Plans of pruning. `status`: planned, stopped (by the brake), done.
+-- Plans of pruning. `status`: making, planned, stopped (by the brake), done. `summary` is JSON.
 create table prune_plans (
   id text primary key,
   made_at bigint not null,
@@ -138,3 +138,9 @@ create table prune_items (
   primary key (plan, position)
 );
 create index prune_items_by_repository on prune_items (plan, repository, position);
+
+-- Until when each schedule was looked at, so that a start that was missed can be made up for, and none is made twice.
+create table schedule_marks (
+  name text primary key,
+  looked_until bigint not null
+);

@@ -1,0 +1,21 @@
+/**
+ * Why a plan was not carried out, or a list not taken.
+ *
+ * - `plan-unknown`: there is no plan of that id, or it is forgotten
+ * - `plan-unfinished`: it is still being made, or whoever made it died
+ * - `plan-done`: it was carried out before
+ * - `plan-outdated`: it was made too long ago
+ * - `nothing-in-use`: a list of what is in use holds not one reference
+ */
+export type RetentionReason = 'plan-unknown' | 'plan-unfinished' | 'plan-done' | 'plan-outdated' | 'nothing-in-use';
+
+/** What cannot be done about plans and lists, in words no protocol owns. */
+export class RetentionError extends Error {
+  readonly reason: RetentionReason;
+
+  constructor(reason: RetentionReason, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'RetentionError';
+    this.reason = reason;
+  }
+}
