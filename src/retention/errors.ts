@@ -5,9 +5,16 @@
  * - `plan-unfinished`: it is still being made, or whoever made it died
  * - `plan-done`: it was carried out before
  * - `plan-outdated`: it was made too long ago
+ * - `pattern-invalid`: what a plan is to be limited to is no pattern
  * - `nothing-in-use`: a list of what is in use holds not one reference
  */
-export type RetentionReason = 'plan-unknown' | 'plan-unfinished' | 'plan-done' | 'plan-outdated' | 'nothing-in-use';
+export type RetentionReason =
+  | 'plan-unknown'
+  | 'plan-unfinished'
+  | 'plan-done'
+  | 'plan-outdated'
+  | 'pattern-invalid'
+  | 'nothing-in-use';
 
 /** What cannot be done about plans and lists, in words no protocol owns. */
 export class RetentionError extends Error {

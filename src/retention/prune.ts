@@ -1,4 +1,4 @@
-import { compileGlob } from '#base/glob.ts';
+import { type Glob, compileGlob, globProblem } from '#base/glob.ts';
 import { randomSecret } from '#base/secret.ts';
 import type { Origin } from '#metadata/events.ts';
 import {
@@ -20,6 +20,7 @@ import type { Digest } from '#oci/digest.ts';
 import { type ApplyOptions, type ApplyReport, applyPlan } from './apply.ts';
 import { type BrakeStop, brakeStops } from './brake.ts';
 import { RetentionError } from './errors.ts';
+import type { RepositoryFacts } from './facts.ts';
 import { gatherFacts } from './gather.ts';
 import { type PlanItem, planRepository } from './plan.ts';
 import type { RuleOptions } from './rule-options.ts';
@@ -73,7 +74,11 @@ export interface PruneContext {
 }
 
 export interface Pruning {
-  /** Makes a plan and stores it; deletes nothing. */
+  /**
+   * Makes a plan and stores it; deletes nothing.
+   *
+   * @throws {RetentionError} pattern-invalid
+   */
   plan(options: PlanOptions): Promise<Plan>;
   /** @throws {RetentionError} plan-unknown */
   find(id: string): Promise<Plan>;
@@ -130,6 +135,7 @@ function shown(row: PlanRow): Plan {
 
 async function makePlan(context: PruneContext, rules: readonly Rule[], options: PlanOptions): Promise<string> {
   const { metadata, clock } = context;
+  const only = options.repositories === undefined ? undefined : limitOf(options.repositories);
   const id = randomSecret(10);
   // Before the first row is read: what changes from here on counts as changed since.
   const now = clock();
@@ -137,27 +143,15 @@ async function makePlan(context: PruneContext, rules: readonly Rule[], options: 
     insertPlan(inside, { id, madeAt: now, madeBy: options.origin.actor, summary: '{}' }),
   );
   const tally = new Tally();
-  const met = new Set<Rule['tags']>();
-  const only = options.repositories === undefined ? undefined : compileGlob(options.repositories);
+  const met = new Set<Glob>();
   for await (const repository of everyRepository(metadata, options.signal)) {
     const ruling = rulesFor(rules, repository);
     for (const rule of ruling) met.add(rule.repositories);
     if (ruling.length === 0 || only?.matches(repository) === false) continue;
-    const facts = await gatherFacts(metadata, repository, {
-      now,
-      withSizes: asksForSizes(ruling),
-      verified: await context.verifiedIn?.(repository),
-      signal: options.signal,
-    });
+    const facts = await factsOf(context, repository, { ruling, now, signal: options.signal });
     const plan = planRepository(facts, rules, now);
     for (const glob of plan.met) met.add(glob);
-    tally.planned += 1;
-    for (const batch of batches(plan.items)) {
-      await metadata.transaction((inside) =>
-        insertPlanItems(inside, { plan: id, repository, position: tally.items + 1 }, batch),
-      );
-      tally.add(batch);
-    }
+    await storeItems(metadata, { id, repository, tally }, plan.items);
   }
   const stops = await brakeStops(metadata, id, context.maxShare);
   const summary: PlanSummary = {
@@ -169,6 +163,35 @@ async function makePlan(context: PruneContext, rules: readonly Rule[], options: 
   };
   await metadata.transaction((inside) => finishPlan(inside, id, JSON.stringify(summary)));
   return id;
+}
+
+async function factsOf(
+  { metadata, verifiedIn }: PruneContext,
+  repository: string,
+  { ruling, now, signal }: { ruling: readonly Rule[]; now: number; signal: AbortSignal | undefined },
+): Promise<RepositoryFacts> {
+  const verified = await verifiedIn?.(repository);
+  return await gatherFacts(metadata, repository, { now, withSizes: asksForSizes(ruling), verified, signal });
+}
+
+async function storeItems(
+  metadata: Sql,
+  { id, repository, tally }: { id: string; repository: string; tally: Tally },
+  items: Iterable<PlanItem>,
+): Promise<void> {
+  tally.planned += 1;
+  for (const batch of batches(items)) {
+    await metadata.transaction((inside) =>
+      insertPlanItems(inside, { plan: id, repository, position: tally.items + 1 }, batch),
+    );
+    tally.add(batch);
+  }
+}
+
+function limitOf(pattern: string): Glob {
+  const problem = globProblem(pattern);
+  if (problem !== undefined) throw new RetentionError('pattern-invalid', `${problem}: ${JSON.stringify(pattern)}`);
+  return compileGlob(pattern);
 }
 
 /** Counts what is planned. */

@@ -51,7 +51,8 @@ function judge(
 ): JudgedRevision {
   const of = surroundings.tags.get(revision.tag);
   const stays = (reason: string): JudgedRevision => ({ revision, verdict: keep(reason), holds: false });
-  if (of === undefined) return stays('its tag is not here');
+  // One of cosign's tags: no rule selects it.
+  if (of === undefined) return stays('no rule speaks of revisions of this tag');
   if (of.verdict.fate === 'delete') return stays('its tag goes, and can be restored');
   const { rule } = of;
   const limit = rule?.words.keepTagRevisions;

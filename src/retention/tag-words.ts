@@ -83,14 +83,22 @@ function judge(tag: TagFact, rule: Rule | undefined, isRecent: boolean, surround
   if (!canDeleteTags(rule)) return keep(`${rule.label}: has no word that deletes a tag`);
   const { fits, text } = deleteWords(tag, rule, surroundings);
   if (!fits) return keep(`${rule.label}: ${text}`);
-  const pulledAt = surroundings.protections.tagPulledAt(tag);
-  const dates = `set ${dateText(tag.setAt)}, ${pulledAt === undefined ? 'never pulled' : `pulled ${dateText(pulledAt)}`}`;
-  const words = keepWords(rule);
-  const unheld = words === '' ? [] : [`not held by ${words}`];
   return {
     fate: 'delete',
-    reason: `${rule.label}: ${[text, ...unheld, dates].filter((one) => one !== '').join(', ')}`,
+    // Put into words when it is written down, a batch at a time: nothing else is done while a plan is made.
+    get reason() {
+      return `${rule.label}: ${deletionText(tag, rule, text, surroundings)}`;
+    },
   };
+}
+
+/** @param fitting which delete word the tag fits; empty when its rule has none */
+function deletionText(tag: TagFact, rule: Rule, fitting: string, { protections }: TagSurroundings): string {
+  const pulledAt = protections.tagPulledAt(tag);
+  const pulled = pulledAt === undefined ? 'never pulled' : `pulled ${dateText(pulledAt)}`;
+  const words = keepWords(rule);
+  const unheld = words === '' ? '' : `not held by ${words}`;
+  return [fitting, unheld, `set ${dateText(tag.setAt)}`, pulled].filter((part) => part !== '').join(', ');
 }
 
 /** What holds a tag, in words; undefined when nothing does. */

@@ -92,6 +92,12 @@ describe('liveness', () => {
     };
     expect(deletedOf(scene, UNTAGGED)).toEqual([]);
     expect(deletedOf({ ...scene, released: { index: 8 * DAY } }, UNTAGGED)).toEqual(['@a', '@index', '@sig']);
+    // What hung on it was led to for as long as it was.
+    for (const name of ['@index', '@a', '@sig']) {
+      expect(reasonFor(name, { ...scene, released: { index: 8 * DAY } }, UNTAGGED)).toBe(
+        'rule 1 (**): no tag leads to it since 2026-05-24T12:00Z, more than 7d',
+      );
+    }
   });
 
   test('a child whose index was removed lately stays for its time', () => {

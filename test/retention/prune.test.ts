@@ -124,6 +124,13 @@ describe('a plan', () => {
     expect(await pruning.items(all.id, { ...filter, repository: 'other' })).toEqual([]);
   });
 
+  test('is not made for what is no pattern', async () => {
+    const pruning = shelf.pruning([NEWEST]);
+    const wrong = pruning.plan({ origin: PRUNER, repositories: 'team-[ab]' });
+    await expect(wrong).rejects.toMatchObject({ reason: 'pattern-invalid' });
+    expect(await pruning.list(10)).toEqual([]);
+  });
+
   test('knows the size of images when a rule asks for it', async () => {
     await shelf.put(R, 'amd', { age: OLD, layer: 2 ** 20 });
     await shelf.put(R, 'index', { age: OLD, children: ['amd'] });
@@ -275,7 +282,7 @@ const history = () =>
   openHistory({
     metadata: shelf.metadata,
     clock: shelf.clock,
-    options: { manifests: { maxSize: 1, sparse: 'off' } },
+    options: { manifests: { maxSize: 1, sparse: 'off' }, blobs: {} },
     graces: { blobMs: 0, referrerMs: 0 },
     store: nowhere(),
   });
@@ -485,6 +492,14 @@ describe('the schedule', () => {
     expect(await tick()).toBe(IDLE);
     expect(await tags()).toEqual(['v2']);
     expect((await eventsBefore(shelf.metadata, {}, Number.MAX_SAFE_INTEGER, 1))[0]?.actor).toBe('system:pruner');
+  });
+
+  test('is started by one of several nodes that look at once', async () => {
+    await daily(2);
+    await tick();
+    toThree();
+    const said = await Promise.all([tick(), tick(), tick()]);
+    expect(said.filter((text) => text !== IDLE)).toHaveLength(1);
   });
 
   test('makes up for a start that was missed, within its deadline', async () => {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { pullsAfter } from '#metadata/pulls.ts';
 import type { Sql } from '#metadata/sql.ts';
 import { type Pulls, openPulls } from '#retention/pulls.ts';
@@ -68,6 +68,31 @@ describe('pulls', () => {
     book.note({ repository: 'app', tag: 'v1', digest: digest('a'), at: NOW });
     await book.close();
     expect(await written()).toEqual([['v1', 0]]);
+  });
+
+  test('are written down within thirty seconds, and again when that failed', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      let isBroken = true;
+      const metadata: Sql = {
+        ...shelf.metadata,
+        transaction: (work) => (isBroken ? Promise.reject(new Error('disk full')) : shelf.metadata.transaction(work)),
+      };
+      const errors: unknown[] = [];
+      const book = openPulls({ metadata, ignore: [], onError: (error) => errors.push(error) });
+      book.note({ repository: 'app', tag: 'v1', digest: digest('a'), at: NOW });
+      await vi.advanceTimersByTimeAsync(29_999);
+      expect(errors).toEqual([]);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(errors).toEqual([new Error('disk full')]);
+      isBroken = false;
+      await vi.advanceTimersByTimeAsync(30_000);
+      vi.useRealTimers();
+      await expect.poll(written).toEqual([['v1', 0]]);
+      expect(errors).toHaveLength(1);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test('never go back in time', async () => {
