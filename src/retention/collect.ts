@@ -127,11 +127,13 @@ async function removeReferrers({ metadata, clock }: CollectContext): Promise<{ l
 async function removeBelongings(metadata: Sql, repository: string, subject: Digest, now: number): Promise<number> {
   const act = { origin: COLLECTOR, now };
   const removal = (await findRemoved(metadata, repository, subject))?.removal;
-  const belongings = new Set(await manifestsWithSubject(metadata, repository, subject));
+  const belongings = new Set<Digest>();
+  // The index of what is attached first: as long as it is there it names the rest.
   for (const name of cosignTagsOf(subject)) {
     const digest = await endTag(metadata, { repository, name, why: 'pruned' }, act);
     if (digest !== undefined) belongings.add(digest);
   }
+  for (const digest of await manifestsWithSubject(metadata, repository, subject)) belongings.add(digest);
   let count = 0;
   for (const digest of belongings) {
     if (await livesByItself(metadata, repository, digest)) continue;

@@ -28,7 +28,8 @@ const config = await loadConfig({ file: process.argv[2] ?? '', environment: {} }
 const clock = Date.now;
 const metadata = await openMetadata('sqlite', config.metadata.sqlite);
 const store = await openStorage('filesystem', config.storage.filesystem);
-const context = { metadata, store, clock, options: config.registry };
+const graces = { blobMs: config.retention.collection.blobGrace, referrerMs: config.retention.collection.referrerGrace };
+const context = { metadata, store, clock, graces, options: config.registry };
 const note = (): void => undefined;
 const workloads = { isForUs: () => false, verify: () => Promise.reject(new Error('no issuers')) };
 const access = openAccess({ metadata, clock, options: config.access, workloads, publicUrl: undefined, note });

@@ -108,6 +108,17 @@ describe('collection', () => {
     expect(names.entries).toEqual([`sha256-${hex}.sig`, 'v1']);
   });
 
+  it('takes the index that notation keeps of signatures, and what it names, with the image', async () => {
+    const image = await here.pushNew('c/r', 'v1');
+    const signature = await here.push('c/r', aReferrer(image));
+    const index = await here.push('c/r', anIndex([signature]), image.digest.replace(':', '-'));
+    await remove('c/r', image.digest);
+    rooms.advance(25 * HOUR);
+    expect(await here.collect()).toMatchObject({ removedReferrers: 2 });
+    await rooms.registry.history.restore('c/r', { tag: 'v1' }, ORIGIN);
+    for (const one of [image, signature, index]) expect(await here.isWhole('c/r', one)).toBe(true);
+  });
+
   it('keeps a signature that came before its image, for as long as it may wait', async () => {
     const image = aManifest();
     const [early, late] = [await here.push('c/r', aReferrer(image)), aReferrer(aManifest())];
