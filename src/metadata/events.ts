@@ -39,6 +39,7 @@ export const EVENT_KINDS = [
   'access.refuse',
   'prune.done',
   'prune.stopped',
+  'in-use.replace',
   'webhook.give-up',
 ] as const;
 

@@ -51,7 +51,7 @@ export interface NewManifest {
   readonly pushedBy: string;
 }
 
-/** Records a manifest and what it names; a manifest that is known keeps its first push and takes the new media type. */
+/** Records a manifest and what it names; one that is known takes the new media type, and is as young as its last push. */
 export async function insertManifest(database: Sql, manifest: NewManifest, now: number): Promise<void> {
   const { repository, digest } = manifest;
   const annotations = manifest.annotations === undefined ? null : JSON.stringify(manifest.annotations);
@@ -60,7 +60,8 @@ export async function insertManifest(database: Sql, manifest: NewManifest, now: 
       (repository, digest, media_type, size_bytes, artifact_type, subject, annotations, pushed_at, pushed_by)
     values (${repository}, ${digest}, ${manifest.mediaType}, ${manifest.sizeBytes}, ${manifest.artifactType},
       ${manifest.subject ?? null}, ${annotations}, ${now}, ${manifest.pushedBy})
-    on conflict (repository, digest) do update set media_type = excluded.media_type`);
+    on conflict (repository, digest) do update set media_type = excluded.media_type,
+      pushed_at = excluded.pushed_at, pushed_by = excluded.pushed_by`);
   const rows = [
     ...manifest.blobs.map((target) => [repository, digest, 'blob', target]),
     ...manifest.children.map((target) => [repository, digest, 'manifest', target]),

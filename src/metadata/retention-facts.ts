@@ -130,6 +130,20 @@ export async function sizesAfter(database: Sql, repository: string, after: strin
     where m.repository = ${repository} and m.digest > ${after} order by m.digest limit ${limit}`);
 }
 
+/** A manifest as planning sees it; undefined when there is no such manifest. */
+export async function findPlannedManifest(
+  database: Sql,
+  repository: string,
+  digest: Digest,
+): Promise<PlannedManifestRow | undefined> {
+  return await first<PlannedManifestRow>(
+    database,
+    sql`
+    select digest as "digest", subject as "subject", pushed_at as "pushedAt" from manifests
+    where repository = ${repository} and digest = ${digest}`,
+  );
+}
+
 /** A manifest's subject, null when it has none; undefined when there is no such manifest. */
 export async function findSubject(
   database: Sql,

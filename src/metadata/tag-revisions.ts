@@ -45,12 +45,24 @@ export async function endRevision(
     where repository = ${tag.repository} and tag = ${tag.name} and until is null`);
 }
 
-/** The revisions of a tag, the newest first. */
-export async function revisionsOf(database: Sql, repository: string, tag: string): Promise<TagRevision[]> {
+/** A part of a history: revisions below `before`, at most so many. */
+export interface RevisionPage {
+  readonly before?: number | undefined;
+  readonly limit: number;
+}
+
+/** The revisions of a tag, the newest first; all of them unless a page is asked for. */
+export async function revisionsOf(
+  database: Sql,
+  repository: string,
+  tag: string,
+  { before = Number.MAX_SAFE_INTEGER, limit }: RevisionPage = { limit: Number.MAX_SAFE_INTEGER },
+): Promise<TagRevision[]> {
   return await database.all<TagRevision>(sql`
     select revision as "revision", digest as "digest", since as "since", set_by as "setBy", set_why as "setWhy",
       until as "until", ended_by as "endedBy", ended_why as "endedWhy"
-    from tag_revisions where repository = ${repository} and tag = ${tag} order by revision desc`);
+    from tag_revisions where repository = ${repository} and tag = ${tag} and revision < ${before}
+    order by revision desc limit ${limit}`);
 }
 
 export async function findRevision(
@@ -92,4 +104,23 @@ export async function tagsEndedAt(
     select tag as "tag" from tag_revisions where repository = ${repository} and digest = ${digest} and until = ${moment}
     order by tag`);
   return rows.map((row) => row.tag);
+}
+
+/**
+ * Forgets the histories of tags that pointed at a manifest, of those that are gone and that nothing is left to restore
+ * from. Returns how many revisions that were.
+ */
+export async function forgetHistories(database: Sql, repository: string, digest: Digest): Promise<number> {
+  const rows = await database.all(sql`
+    delete from tag_revisions where repository = ${repository} and tag in (
+      select r.tag from tag_revisions r where r.repository = ${repository} and r.digest = ${digest}
+        and not exists (select 1 from tags t where t.repository = r.repository and t.name = r.tag)
+        and not exists (
+          select 1 from tag_revisions o join manifests m on m.repository = o.repository and m.digest = o.digest
+          where o.repository = r.repository and o.tag = r.tag)
+        and not exists (
+          select 1 from tag_revisions o join removed_manifests m on m.repository = o.repository and m.digest = o.digest
+          where o.repository = r.repository and o.tag = r.tag)
+    ) returning revision`);
+  return rows.length;
 }

@@ -3,7 +3,13 @@ import { recordEvent } from '#metadata/events.ts';
 import { findManifest } from '#metadata/manifests.ts';
 import { findRemoved, putBack, removedReferrers, removedTargets } from '#metadata/removed.ts';
 import type { Sql } from '#metadata/sql.ts';
-import { type TagRevision, findRevision, revisionsOf, tagsEndedAt } from '#metadata/tag-revisions.ts';
+import {
+  type RevisionPage,
+  type TagRevision,
+  findRevision,
+  revisionsOf,
+  tagsEndedAt,
+} from '#metadata/tag-revisions.ts';
 import { findTag } from '#metadata/tags.ts';
 import { cosignTagsOf } from '#oci/cosign-tag.ts';
 import type { Digest } from '#oci/digest.ts';
@@ -22,11 +28,11 @@ export interface Restored {
 /** What was, and bringing it back. */
 export interface History {
   /**
-   * What a tag pointed at, the newest first; also of a tag that is gone.
+   * What a tag pointed at, the newest first; also of a tag that is gone. All of it, unless a page is asked for.
    *
    * @throws {RegistryError} MANIFEST_UNKNOWN: there never was such a tag
    */
-  of(repository: string, tag: string): Promise<TagRevision[]>;
+  of(repository: string, tag: string, page?: RevisionPage): Promise<TagRevision[]>;
   /**
    * Points a tag at what it pointed at in an earlier revision, brought back if it was removed.
    *
@@ -43,13 +49,13 @@ export interface History {
   restore(repository: string, reference: Reference, origin: Origin): Promise<Restored>;
 }
 
-export function openHistory({ metadata, clock }: Context): History {
+export function openHistory({ metadata, clock }: Pick<Context, 'metadata' | 'clock'>): History {
   const within = <T>(origin: Origin, work: (inside: Sql, act: Act) => Promise<T>): Promise<T> =>
     metadata.transaction((inside) => work(inside, { origin, now: clock() }));
   return {
-    async of(repository, tag) {
-      const revisions = await revisionsOf(metadata, repository, tag);
-      if (revisions.length === 0) throw unknown({ tag });
+    async of(repository, tag, page) {
+      const revisions = await revisionsOf(metadata, repository, tag, page);
+      if (revisions.length === 0 && page?.before === undefined) throw unknown({ tag });
       return revisions;
     },
 
@@ -75,7 +81,7 @@ export function openHistory({ metadata, clock }: Context): History {
 
 async function restoreTag(metadata: Sql, repository: string, name: string, act: Act): Promise<Restored> {
   if ((await findTag(metadata, repository, name)) !== undefined) throw there({ tag: name });
-  const [last] = await revisionsOf(metadata, repository, name);
+  const [last] = await revisionsOf(metadata, repository, name, { limit: 1 });
   if (last === undefined) throw unknown({ tag: name });
   const { digest } = last;
   const manifests = await bringBack(metadata, repository, digest, act);
@@ -120,7 +126,7 @@ async function restoreCosignTags(metadata: Sql, repository: string, subject: Dig
   const restored: Digest[] = [];
   for (const name of cosignTagsOf(subject)) {
     if ((await findTag(metadata, repository, name)) !== undefined) continue;
-    const [last] = await revisionsOf(metadata, repository, name);
+    const [last] = await revisionsOf(metadata, repository, name, { limit: 1 });
     if (last === undefined) continue;
     await putBack(metadata, repository, last.digest, act.now);
     if ((await findManifest(metadata, repository, last.digest)) === undefined) continue;

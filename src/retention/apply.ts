@@ -43,8 +43,11 @@ interface ApplyContext {
 
 // Few enough that a push waits milliseconds for its turn to write, many enough that the disk's fsync is shared.
 const BATCH = 100;
-// Rows are looked at again, but that a newer tag took a place in the meantime or left it is not.
-const LIFETIME_MS = 7 * 24 * 3_600_000;
+/**
+ * For how long a plan can be carried out. Rows are looked at again, but that a newer tag took a place in the meantime or
+ * left it is not.
+ */
+export const PLAN_LIFETIME_MS = 7 * 24 * 3_600_000;
 
 /**
  * Carries out a plan: see {@link Pruning.apply}. Two that do so at once share the work.
@@ -90,7 +93,7 @@ function requireReady(plan: PlanRow | undefined, id: string, now: number): PlanR
     case 'stopped':
       break;
   }
-  if (now - plan.madeAt <= LIFETIME_MS) return plan;
+  if (now - plan.madeAt <= PLAN_LIFETIME_MS) return plan;
   throw new RetentionError('plan-outdated', `plan ${id} was made ${dateText(plan.madeAt)}: make a new one`);
 }
 

@@ -7,7 +7,7 @@ import { isInUse } from '#metadata/in-use.ts';
 import { manifestsNaming } from '#metadata/manifests.ts';
 import type { PlanItemRow, PlanRow } from '#metadata/prune-plans.ts';
 import { wasPulledSince } from '#metadata/pulls.ts';
-import { findSubject, findTagRow, wasTaggedSince } from '#metadata/retention-facts.ts';
+import { findPlannedManifest, findSubject, findTagRow, wasTaggedSince } from '#metadata/retention-facts.ts';
 import type { Sql } from '#metadata/sql.ts';
 import { deleteRevision, findRevision } from '#metadata/tag-revisions.ts';
 import { findTag, tagsAt } from '#metadata/tags.ts';
@@ -89,8 +89,10 @@ async function pruneRevision(metadata: Sql, { repository, name, revision, digest
 
 async function pruneManifest(metadata: Sql, plan: PlanRow, item: PlanItemRow, act: Act): Promise<Outcome> {
   const { repository, digest } = item;
-  const subject = await findSubject(metadata, repository, digest);
-  if (subject === undefined) return GONE;
+  const manifest = await findPlannedManifest(metadata, repository, digest);
+  if (manifest === undefined) return GONE;
+  const { subject, pushedAt } = manifest;
+  if (pushedAt >= plan.madeAt) return skipped('it was pushed since');
   const [tag] = await tagsAt(metadata, repository, digest);
   if (tag !== undefined) return skipped(`tag ${tag} points at it`);
   if (await wasTaggedSince(metadata, repository, digest, plan.madeAt)) return skipped('it was tagged since');

@@ -2,7 +2,7 @@
  * Giving back what nothing uses. Each step takes from a queue what may have died, looks at it in a transaction in which
  * nobody else can change it, and passes on what that lets die. No step walks over what lives.
  *
- *   removed manifests ──undo window over──▶ forgotten ──▶ their links, their bytes
+ *   removed manifests ──undo window over──▶ forgotten, with tags that pointed at nothing else ──▶ their links, their bytes
  *   subjects          ──not there─────────▶ what belongs to them is removed
  *   links             ──no manifest names the blob──▶ unlinked ──▶ its bytes
  *   bytes             ──nothing uses them──▶ forgotten ──▶ the object
@@ -26,6 +26,7 @@ import {
   reviewRemovedLinks,
 } from '#metadata/reviews.ts';
 import type { Sql } from '#metadata/sql.ts';
+import { forgetHistories } from '#metadata/tag-revisions.ts';
 import { tagsAt } from '#metadata/tags.ts';
 import { cosignTagsOf } from '#oci/cosign-tag.ts';
 import type { Digest } from '#oci/digest.ts';
@@ -103,6 +104,7 @@ async function forgetRemovedManifests({ metadata, clock }: CollectContext, undoW
     for (const { repository, digest } of removed) {
       await reviewRemovedLinks(inside, repository, digest, now);
       await forgetRemoved(inside, repository, digest);
+      await forgetHistories(inside, repository, digest);
       await reviewBlob(inside, digest, now);
     }
     return removed.length;

@@ -1,5 +1,5 @@
 /**
- * Why a plan was not carried out, or a list not taken.
+ * Why a plan was not carried out, a list not taken, or nothing restored.
  *
  * - `plan-unknown`: there is no plan of that id, or it is forgotten
  * - `plan-unfinished`: it is still being made, or whoever made it died
@@ -7,6 +7,7 @@
  * - `plan-outdated`: it was made too long ago
  * - `pattern-invalid`: what a plan is to be limited to is no pattern
  * - `nothing-in-use`: a list of what is in use holds not one reference
+ * - `not-removed`: what is to be restored is there
  */
 export type RetentionReason =
   | 'plan-unknown'
@@ -14,9 +15,10 @@ export type RetentionReason =
   | 'plan-done'
   | 'plan-outdated'
   | 'pattern-invalid'
-  | 'nothing-in-use';
+  | 'nothing-in-use'
+  | 'not-removed';
 
-/** What cannot be done about plans and lists, in words no protocol owns. */
+/** What cannot be done about what is kept and what goes, in words no protocol owns. */
 export class RetentionError extends Error {
   readonly reason: RetentionReason;
 

@@ -7,6 +7,7 @@
  * The host is ignored on purpose, as `oc adm prune` does: a registry is known by many names, and whoever compares them
  * deletes what runs the day one is missing from the list. What is kept by accident is only kept.
  */
+import { type Origin, recordEvent } from '#metadata/events.ts';
 import { type InUseReference, type InUseSource, inUseSources, replaceInUse } from '#metadata/in-use.ts';
 import type { Sql } from '#metadata/sql.ts';
 import { type Digest, isDigest } from '#oci/digest.ts';
@@ -101,6 +102,7 @@ export interface InUseImport {
   readonly source: string;
   /** Milliseconds; {@link IN_USE_MAX_AGE_MS} unless given. */
   readonly maxAgeMs?: number | undefined;
+  readonly origin: Origin;
 }
 
 /** What an import came to. */
@@ -125,7 +127,7 @@ export interface InUse {
 
 export function openInUse({ metadata, clock }: { metadata: Sql; clock: () => number }): InUse {
   return {
-    async importList(text, { source, maxAgeMs = IN_USE_MAX_AGE_MS }) {
+    async importList(text, { source, maxAgeMs = IN_USE_MAX_AGE_MS, origin }) {
       const { references, malformed } = parseInUse(text);
       if (references.length === 0) {
         const [first] = malformed;
@@ -134,7 +136,11 @@ export function openInUse({ metadata, clock }: { metadata: Sql; clock: () => num
       }
       const now = clock();
       const expiresAt = now + maxAgeMs;
-      await metadata.transaction((inside) => replaceInUse(inside, source, references, { now, expiresAt }));
+      const detail = { references: references.length, malformed: malformed.length };
+      await metadata.transaction(async (inside) => {
+        await replaceInUse(inside, source, references, { now, expiresAt });
+        await recordEvent(inside, origin, { kind: 'in-use.replace', reference: source, detail }, now);
+      });
       return { references: references.length, malformed, expiresAt };
     },
     sources: () => inUseSources(metadata, clock()),

@@ -34,8 +34,8 @@ export interface Fates {
 
 /** A plan in numbers. */
 export interface PlanSummary {
-  /** The pattern the plan is limited to; null for every repository. */
-  readonly repositories: string | null;
+  /** The patterns the plan is limited to; null for every repository. */
+  readonly repositories: readonly string[] | null;
   /** Repositories some rule speaks of. What no rule speaks of is kept, and is not in the plan. */
   readonly planned: number;
   readonly tags: Fates;
@@ -54,8 +54,8 @@ export interface Plan extends Omit<PlanRow, 'summary'> {
 
 export interface PlanOptions {
   readonly origin: Origin;
-  /** A pattern of repositories; undefined for every one. */
-  readonly repositories?: string | undefined;
+  /** Patterns of repositories; undefined for every one. */
+  readonly repositories?: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -69,6 +69,8 @@ export interface PruneContext {
   readonly maxShare: number;
   /** Writes down the pulls this process still remembers. */
   readonly flushPulls?: (() => Promise<void>) | undefined;
+  /** Told what carrying a plan out came to. */
+  readonly onApplied?: ((report: ApplyReport) => void) | undefined;
   /** Manifests of a repository with a verified signature; undefined while nobody verifies any. */
   readonly verifiedIn?: ((repository: string) => Promise<ReadonlySet<Digest> | undefined>) | undefined;
 }
@@ -124,7 +126,9 @@ export function openPruning(context: PruneContext): Pruning {
     items: (id, { limit, ...filter }) => planItemsAfter(metadata, id, filter, limit),
     async apply(id, options) {
       await context.flushPulls?.();
-      return await applyPlan(context, id, options);
+      const report = await applyPlan(context, id, options);
+      context.onApplied?.(report);
+      return report;
     },
   };
 }
@@ -135,7 +139,7 @@ function shown(row: PlanRow): Plan {
 
 async function makePlan(context: PruneContext, rules: readonly Rule[], options: PlanOptions): Promise<string> {
   const { metadata, clock } = context;
-  const only = options.repositories === undefined ? undefined : limitOf(options.repositories);
+  const only = options.repositories?.map(limitOf);
   const id = randomSecret(10);
   // Before the first row is read: what changes from here on counts as changed since.
   const now = clock();
@@ -147,7 +151,7 @@ async function makePlan(context: PruneContext, rules: readonly Rule[], options: 
   for await (const repository of everyRepository(metadata, options.signal)) {
     const ruling = rulesFor(rules, repository);
     for (const rule of ruling) met.add(rule.repositories);
-    if (ruling.length === 0 || only?.matches(repository) === false) continue;
+    if (ruling.length === 0 || only?.some((glob) => glob.matches(repository)) === false) continue;
     const facts = await factsOf(context, repository, { ruling, now, signal: options.signal });
     const plan = planRepository(facts, rules, now);
     for (const glob of plan.met) met.add(glob);

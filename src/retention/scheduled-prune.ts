@@ -31,6 +31,8 @@ export interface ScheduledPruneContext {
 export interface PruneJob {
   readonly name: string;
   readonly schedule: string;
+  /** Whether a run is due; only reads. */
+  due(): Promise<boolean>;
   run(signal: AbortSignal): Promise<string>;
 }
 
@@ -43,7 +45,12 @@ const FORGOTTEN_AT_ONCE = 2000;
  * deadline, and of several nodes one starts it.
  */
 export function pruneJob(context: ScheduledPruneContext): PruneJob {
-  return { name: NAME, schedule: '* * * * *', run: (signal) => runIfDue(context, signal) };
+  return {
+    name: NAME,
+    schedule: '* * * * *',
+    due: () => isDue(context),
+    run: (signal) => runIfDue(context, signal),
+  };
 }
 
 async function runIfDue(context: ScheduledPruneContext, signal: AbortSignal): Promise<string> {
@@ -65,20 +72,30 @@ async function runIfDue(context: ScheduledPruneContext, signal: AbortSignal): Pr
   return `plan ${id} of ${dateText(due)}: ${counts}${warned}`;
 }
 
-/** The moment that is due and nobody has claimed; claimed now. What is due while pruning is off is not made up for. */
-async function claim(metadata: Sql, { clock, options }: ScheduledPruneContext): Promise<number | undefined> {
+/** Whether there is something to claim, were it only the mark from which on starts are missed. */
+async function isDue(context: ScheduledPruneContext): Promise<boolean> {
+  const mark = await findScheduleMark(context.metadata, NAME);
+  return mark === undefined || dueAfter(mark, context) !== undefined;
+}
+
+function dueAfter(mark: number, { clock, options }: ScheduledPruneContext): number | undefined {
   const now = clock();
-  const mark = await findScheduleMark(metadata, NAME);
-  if (mark === undefined) {
-    // Nothing was missed before anybody looked.
-    await setScheduleMark(metadata, NAME, now);
-    return undefined;
-  }
-  const due = latestCronMoment(options.schedule, {
+  return latestCronMoment(options.schedule, {
     after: Math.max(mark, now - options.startDeadline),
     until: now,
     timeZone: options.timeZone === '' ? undefined : options.timeZone,
   });
+}
+
+/** The moment that is due and nobody has claimed; claimed now. What is due while pruning is off is not made up for. */
+async function claim(metadata: Sql, context: ScheduledPruneContext): Promise<number | undefined> {
+  const mark = await findScheduleMark(metadata, NAME);
+  if (mark === undefined) {
+    // Nothing was missed before anybody looked.
+    await setScheduleMark(metadata, NAME, context.clock());
+    return undefined;
+  }
+  const due = dueAfter(mark, context);
   if (due !== undefined) await setScheduleMark(metadata, NAME, due);
   return due;
 }

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { inUseOf } from '#metadata/in-use.ts';
 import { openInUse, parseInUse } from '#retention/in-use.ts';
 import { HOUR, digest } from './facts.ts';
-import { type Shelf, openShelf } from './shelf.ts';
+import { PRUNER, type Shelf, openShelf } from './shelf.ts';
 
 const A = digest('a');
 
@@ -75,9 +75,9 @@ describe('an import', () => {
 
   test('replaces what its source said before, and not what others said', async () => {
     const inUse = openInUse(shelf);
-    await inUse.importList('app:v1\napp:v2', { source: 'prod' });
-    await inUse.importList('app:v9', { source: 'test' });
-    expect(await inUse.importList('app:v2\n<none>\napp:v3', { source: 'prod' })).toEqual({
+    await inUse.importList('app:v1\napp:v2', { source: 'prod', origin: PRUNER });
+    await inUse.importList('app:v9', { source: 'test', origin: PRUNER });
+    expect(await inUse.importList('app:v2\n<none>\napp:v3', { source: 'prod', origin: PRUNER })).toEqual({
       references: 2,
       malformed: [{ line: 2, text: '<none>', problem: 'expected the name of a repository' }],
       expiresAt: shelf.clock() + 48 * HOUR,
@@ -91,8 +91,8 @@ describe('an import', () => {
 
   test('protects for as long as it is told', async () => {
     const inUse = openInUse(shelf);
-    await inUse.importList('app:v1', { source: 'prod', maxAgeMs: HOUR });
-    await inUse.importList('app:v2', { source: 'test' });
+    await inUse.importList('app:v1', { source: 'prod', origin: PRUNER, maxAgeMs: HOUR });
+    await inUse.importList('app:v2', { source: 'test', origin: PRUNER });
     shelf.advance(HOUR);
     expect(await tags()).toEqual(['test v2']);
   });
@@ -101,8 +101,8 @@ describe('an import', () => {
     'of %j is refused, and the last list stays',
     async (text) => {
       const inUse = openInUse(shelf);
-      await inUse.importList('app:v1', { source: 'prod' });
-      await expect(inUse.importList(text, { source: 'prod' })).rejects.toThrow(
+      await inUse.importList('app:v1', { source: 'prod', origin: PRUNER });
+      await expect(inUse.importList(text, { source: 'prod', origin: PRUNER })).rejects.toThrow(
         /^expected image references, one a line/,
       );
       expect(await tags()).toEqual(['prod v1']);
@@ -111,7 +111,7 @@ describe('an import', () => {
 
   test('of thousands of references is one list', async () => {
     const text = Array.from({ length: 1201 }, (_, index) => `app:v${index}`).join('\n');
-    await openInUse(shelf).importList(text, { source: 'prod' });
+    await openInUse(shelf).importList(text, { source: 'prod', origin: PRUNER });
     expect(await tags()).toHaveLength(1201);
   });
 });
