@@ -1,8 +1,8 @@
 import { hostname } from 'node:os';
-import { LOCAL_CALLER, openAdministration } from '#access/administration.ts';
+import { type AdministrationRoom, LOCAL_CALLER, openAdministration } from '#access/administration.ts';
 import { type Access, openAccess } from '#access/open.ts';
 import type { Caller } from '#access/session.ts';
-import { openThrottle } from '#access/throttle.ts';
+import { type Throttle, openThrottle } from '#access/throttle.ts';
 import { type Users, openUsers } from '#access/users.ts';
 import { openWorkloads } from '#access/workloads.ts';
 import type { Administration } from '#api/operations.ts';
@@ -13,18 +13,25 @@ import type { Config } from '#config/schema.ts';
 import { httpListener } from '#http/app.ts';
 import { listen } from '#http/server.ts';
 import { type Job, startJobs } from '#jobs/scheduler.ts';
+import type { NewEvent, Origin } from '#metadata/events.ts';
 import { nothing } from '#metadata/nothing.ts';
 import { openMetadata } from '#metadata/open.ts';
+import { reviewTotals } from '#metadata/reviews.ts';
 import { type Sql, sql } from '#metadata/sql.ts';
 import { type Log, openLog } from '#observe/log.ts';
-import { openMetrics } from '#observe/metrics.ts';
+import { type Metrics, openMetrics } from '#observe/metrics.ts';
 import type { Context } from '#registry/context.ts';
 import { openRegistry } from '#registry/open.ts';
 import type { Uploads } from '#registry/uploads.ts';
 import { type VerifyOptions, type VerifyReport, verify } from '#registry/verify.ts';
+import { openRetentionAdministration } from '#retention/administration.ts';
+import type { ApplyReport } from '#retention/apply.ts';
 import { type CollectReport, collect } from '#retention/collect.ts';
 import { type Orphan, collectOrphans } from '#retention/orphans.ts';
 import { previewCollection } from '#retention/preview.ts';
+import { type PruneContext, type Pruning, openPruning } from '#retention/prune.ts';
+import { openPulls } from '#retention/pulls.ts';
+import { pruneJob } from '#retention/scheduled-prune.ts';
 import type { BlobStore } from '#storage/driver.ts';
 import { openStorage } from '#storage/open.ts';
 import { type Tls, openTls } from '#tls/open.ts';
@@ -84,7 +91,11 @@ export async function openInstallation(config: Config): Promise<Installation> {
   return {
     users: openUsers({ metadata, clock }),
     administration: (caller) =>
-      openAdministration({ metadata, clock, note: () => undefined, throttle: openThrottle() }).as(caller),
+      administrationOf(config, context, {
+        note: () => undefined,
+        pruning: pruningOf(config, context),
+        throttle: openThrottle(),
+      }).as(caller),
     localCaller: LOCAL_CALLER,
     verify: (options) => verify(context, options),
     collect: ({ dryRun, ...rest }) =>
@@ -110,11 +121,20 @@ async function serve(config: Config, context: Context): Promise<RunningServer> {
     publicUrl: config.http.publicUrl,
     note,
   });
+  const pulls = openPulls({
+    metadata,
+    ignore: config.retention.pulls.ignore,
+    onError: (error) => log.error('cannot write pulls', error),
+  });
+  const pruning = pruningOf(config, context, {
+    flushPulls: () => pulls.flush(),
+    onApplied: (report) => countPruned(metrics, report),
+  });
   const tls = await prepareTls(config, context, log);
   let draining = false;
   const listener = httpListener({
     ...access,
-    administration: openAdministration({ metadata, clock, note, throttle: access.throttle }),
+    administration: administrationOf(config, context, { note, pruning, throttle: access.throttle }),
     registry,
     emptyRegistry: openRegistry({ ...context, metadata: nothing }),
     metrics,
@@ -125,6 +145,8 @@ async function serve(config: Config, context: Context): Promise<RunningServer> {
     authorityCertificate: () => tls?.authority()?.certificate,
     note,
     notesPulls: config.audit.pulls,
+    pulls,
+    clock,
     health: { ready: () => ready(metadata, store, log), isDraining: () => draining },
   });
   const server = await listen(listener, config.http, tls).catch((error: unknown) => {
@@ -135,7 +157,8 @@ async function serve(config: Config, context: Context): Promise<RunningServer> {
   const jobs: Job[] = [
     expireUploads(config, registry.uploads),
     ...accessJobs(access),
-    ...collectionJobs(config, context),
+    ...collectionJobs(config, context, metrics),
+    pruneJob({ metadata, clock, pruning, options: config.retention }),
     purgeJob({ metadata, clock, keep }),
     ...openWebhooks({ metadata, clock, publicUrl: config.http.publicUrl, webhooks }).jobs,
   ];
@@ -149,11 +172,44 @@ async function serve(config: Config, context: Context): Promise<RunningServer> {
       draining = true;
       tls?.close();
       await Promise.all([server.stop(), scheduler.stop()]);
-      await trail.close();
+      await Promise.all([trail.close(), pulls.close().catch((error) => log.error('cannot write pulls', error))]);
       log.info('stopped');
       log.close();
     },
   };
+}
+
+/** Plans and their carrying out, as the configuration has it. */
+function pruningOf(
+  { retention }: Config,
+  { metadata, clock }: Pick<Context, 'metadata' | 'clock'>,
+  told: Pick<PruneContext, 'flushPulls' | 'onApplied'> = {},
+): Pruning {
+  return openPruning({ metadata, clock, rules: retention.rules, maxShare: retention.brake.maxShare, ...told });
+}
+
+function administrationOf(
+  config: Config,
+  { metadata, clock }: Context,
+  {
+    note,
+    pruning,
+    throttle,
+  }: { note: (origin: Origin, event: NewEvent) => void; pruning: Pruning; throttle: Throttle },
+): AdministrationRoom {
+  const empty = { metadata: nothing, clock };
+  return openAdministration({
+    metadata,
+    clock,
+    note,
+    throttle,
+    retention: openRetentionAdministration({ metadata, clock, pruning }),
+    emptyRetention: openRetentionAdministration({ ...empty, pruning: pruningOf(config, empty) }),
+  });
+}
+
+function countPruned(metrics: Metrics, { stops, tags, revisions, manifests, skipped }: ApplyReport): void {
+  metrics.pruned({ deleted: tags + revisions + manifests, skipped, isStopped: stops.length > 0 });
 }
 
 function prepareTls({ http }: Config, { metadata, clock }: Context, report: Log): Promise<Tls | undefined> {
@@ -189,14 +245,17 @@ function accessJobs({ keys, refreshTokens }: Access): Job[] {
 }
 
 /** Giving back what died, a little all the time; and what a crash left, by walking over everything now and then. */
-function collectionJobs(config: Config, context: Context): Job[] {
+function collectionJobs(config: Config, context: Context, metrics: Metrics): Job[] {
   const { undoWindow: undoWindowMs, collection } = config.retention;
   return [
     {
       name: 'collection',
       schedule: collection.schedule,
       async run(signal) {
+        await countQueue(context, metrics);
         const { removedObjects, freedBytes, ...others } = await collect(context, { undoWindowMs, signal });
+        metrics.collected({ objects: removedObjects, bytes: freedBytes });
+        await countQueue(context, metrics);
         return `${removedObjects} objects removed, ${freedBytes} bytes freed; ${JSON.stringify(others)}`;
       },
     },
@@ -209,6 +268,12 @@ function collectionJobs(config: Config, context: Context): Job[] {
       },
     },
   ];
+}
+
+async function countQueue({ metadata, clock }: Context, metrics: Metrics): Promise<void> {
+  const now = clock();
+  const { due, waiting, oldestDue } = await reviewTotals(metadata, now);
+  metrics.collectionQueue({ due, waiting, oldestDueSeconds: oldestDue === null ? 0 : (now - oldestDue) / 1000 });
 }
 
 /** A push puts bytes first and the fact that needs them after: what is younger than a day may be about to be used. */

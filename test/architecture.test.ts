@@ -25,7 +25,7 @@ const TABLE: Record<string, Row> = {
   api: { rooms: ['base', 'oci'], packages: ['zod'] },
   audit: { rooms: ['base', 'oci', 'metadata'], packages: ['zod'] },
   access: { rooms: ['base', 'oci', 'metadata', 'api', 'audit'], packages: ['bcryptjs', 'jose', 'lru-cache', 'zod'] },
-  retention: { rooms: ['storage', 'base', 'oci', 'metadata', 'registry'], packages: ['zod'] },
+  retention: { rooms: ['storage', 'base', 'oci', 'metadata', 'registry', 'api'], packages: ['zod'] },
   http: {
     rooms: ['storage', 'base', 'oci', 'observe', 'metadata', 'tls', 'registry', 'api', 'access', 'retention', 'audit'],
     packages: ['koa', '@koa/router', 'lru-cache', 'zod'],

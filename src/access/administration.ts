@@ -1,4 +1,12 @@
-import { type Administration, type Input, type OperationId, type Output, operationIds } from '#api/operations.ts';
+import {
+  type Administration,
+  type Input,
+  type OperationId,
+  type Output,
+  type RetentionOperations,
+  operationIds,
+} from '#api/operations.ts';
+import type { Origin } from '#metadata/events.ts';
 import type { AdministrationContext } from './change.ts';
 import { eventAdministration } from './event-administration.ts';
 import { grantAdministration } from './grant-administration.ts';
@@ -23,7 +31,14 @@ export interface AdministrationRoom {
   as(caller: Caller): Administration;
 }
 
-export function openAdministration(context: AdministrationContext): AdministrationRoom {
+/** What administration works on, with those who carry out what is of another room. */
+export interface AdministrationSurroundings extends AdministrationContext {
+  readonly retention: (origin: Origin) => RetentionOperations;
+  /** The same over a registry that has nothing: what there is for those who may not see what there is. */
+  readonly emptyRetention: (origin: Origin) => RetentionOperations;
+}
+
+export function openAdministration(context: AdministrationSurroundings): AdministrationRoom {
   return {
     as(caller) {
       const unguarded: Administration = {
@@ -33,6 +48,7 @@ export function openAdministration(context: AdministrationContext): Administrati
         ...groupAdministration(context, caller),
         ...robotAdministration(context, caller),
         ...eventAdministration(context),
+        ...context.retention(caller.origin),
       };
       return guarded(context, caller, unguarded);
     },
@@ -45,12 +61,15 @@ export const LOCAL_CALLER: Caller = {
   origin: { actor: LOCAL, address: '', requestId: '' },
 };
 
-function guarded(context: AdministrationContext, caller: Caller, unguarded: Administration): Administration {
+function guarded(context: AdministrationSurroundings, caller: Caller, unguarded: Administration): Administration {
+  const nowhere: Partial<Administration> = context.emptyRetention(caller.origin);
   const guard =
     <K extends OperationId>(id: K) =>
     async (input: Input<K>): Promise<Output<K>> => {
-      await requireOperation(context, caller, { id, input });
-      return await unguarded[id](input);
+      const admission = await requireOperation(context, caller, { id, input });
+      const act = (admission === 'unseen' ? nowhere : unguarded)[id];
+      if (act === undefined) throw new Error(`nobody answers ${id} for what is not to be seen`);
+      return await act(input);
     };
   // Each entry was made from the operation of its name.
   return Object.fromEntries(operationIds.map((id) => [id, guard(id)])) as Administration;

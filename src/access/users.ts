@@ -1,12 +1,13 @@
 import { randomSecret } from '#base/secret.ts';
 import type { Sql } from '#metadata/sql.ts';
 import { type User, createUser, hasUsers, listUsers } from '#metadata/users.ts';
-import { LOCAL_CALLER, openAdministration } from './administration.ts';
+import { LOCAL_CALLER } from './administration.ts';
 import { type AdministrationContext, change } from './change.ts';
 import { giveRole } from './grant-administration.ts';
 import { hashPassword } from './password.ts';
 import { EVERYWHERE } from './scope.ts';
 import { openThrottle } from './throttle.ts';
+import { userAdministration } from './user-administration.ts';
 
 /** The people and machines that may come in, as the server itself handles them. */
 export interface Users {
@@ -40,7 +41,7 @@ export interface UsersContext {
 
 export function openUsers({ metadata, clock }: UsersContext): Users {
   const context: AdministrationContext = { metadata, clock, note: () => undefined, throttle: openThrottle() };
-  const administration = openAdministration(context).as(LOCAL_CALLER);
+  const administration = userAdministration(context, LOCAL_CALLER);
   return {
     async create(name, password) {
       await administration.createUser({ name, password });

@@ -21,6 +21,8 @@ export interface RemoteRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
+  /** How long to wait for the answer; half a minute unless given. */
+  readonly timeoutMs?: number | undefined;
 }
 
 /** What it answered. */
@@ -41,8 +43,10 @@ export class RemoteError extends Error {
   }
 }
 
-/** Nothing the API does takes longer, an import of thousands of users included. */
+/** Nothing the API does takes longer, an import of thousands of users included; but see {@link LONG_MS}. */
 const TIMEOUT_MS = 30_000;
+/** For what grows with the registry: a plan of a million tags is made in some minutes. */
+const LONG_MS = 15 * 60_000;
 
 /**
  * The API of a server elsewhere.
@@ -54,7 +58,11 @@ export function remoteAdministration(remote: Remote, authorization: () => Promis
     const operation: Operation = operations[id];
     const request = requestOf(operation, input);
     const headers = { ...request.headers, authorization: await authorization() };
-    const answer = await callRemote(remote, { ...request, headers });
+    const answer = await callRemote(remote, {
+      ...request,
+      headers,
+      timeoutMs: operation.takesLong === true ? LONG_MS : undefined,
+    });
     if (answer.status !== operation.status) throw refusal(remote, answer);
     return parsedAnswer(remote, operation, answer);
   };
@@ -87,6 +95,7 @@ export function requestOf(operation: Operation, input: Readonly<Record<string, u
  */
 export async function callRemote({ url, ca }: Remote, request: RemoteRequest): Promise<RemoteAnswer> {
   const target = new URL(request.path, url);
+  const timeoutMs = request.timeoutMs ?? TIMEOUT_MS;
   const send = target.protocol === 'https:' ? requestHttps : requestHttp;
   try {
     return await new Promise<RemoteAnswer>((resolve, reject) => {
@@ -96,7 +105,7 @@ export async function callRemote({ url, ca }: Remote, request: RemoteRequest): P
           method: request.method,
           headers: { ...request.headers, 'content-length': Buffer.byteLength(request.body ?? '') },
           agent: false,
-          signal: AbortSignal.timeout(TIMEOUT_MS),
+          signal: AbortSignal.timeout(timeoutMs),
           ...(target.protocol === 'https:' ? { ca: trusted(ca) } : {}),
         },
         (incoming) => {
@@ -107,7 +116,7 @@ export async function callRemote({ url, ca }: Remote, request: RemoteRequest): P
       outgoing.end(request.body);
     });
   } catch (error) {
-    throw new RemoteError(unreachable(url, error), { cause: error });
+    throw new RemoteError(unreachable(url, error, timeoutMs), { cause: error });
   }
 }
 
@@ -162,7 +171,7 @@ const TRUST_CODES = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ]);
 
-function unreachable(url: string, error: unknown): string {
+function unreachable(url: string, error: unknown, timeoutMs: number): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (TRUST_CODES.has(code)) {
     return `${url} shows a certificate that this machine does not trust: give its authority with --ca, or see scripts/trust-node`;
@@ -181,7 +190,7 @@ function unreachable(url: string, error: unknown): string {
       return `${url} does not speak TLS: is it http?`;
     case 'ABORT_ERR':
     case 'TimeoutError':
-      return `${url} did not answer within ${TIMEOUT_MS / 1000} seconds`;
+      return `${url} did not answer within ${timeoutMs / 1000} seconds`;
     default:
       return `${url} cannot be reached: ${error instanceof Error ? error.message : String(error)}`;
   }

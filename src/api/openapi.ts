@@ -26,7 +26,7 @@ export function openApiDocument(table: Readonly<Record<string, Operation>> = ope
     info: {
       title: 'Gatehouse administration',
       version: '1',
-      description: 'Who may do what, and who did what.',
+      description: 'Who may do what, who did what, what is kept and what comes back.',
     },
     servers: [{ url: '/' }],
     security: [{ basic: [] }, { bearer: [] }],
@@ -131,7 +131,8 @@ function requirementText({ requires }: Operation): string {
     'repository-or-system': 'in the repository; without one, requires `system` everywhere',
   };
   const self = requires.orSelf === undefined ? '' : ` Nothing is required where \`${requires.orSelf}\` is the caller.`;
-  return `Requires \`${requires.permission}\` ${places[requires.on]}.${self}`;
+  const unseen = requires.unseen === undefined ? '' : ' To whoever may not see the repository it is not there.';
+  return `Requires \`${requires.permission}\` ${places[requires.on]}.${self}${unseen}`;
 }
 
 function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {

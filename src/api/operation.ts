@@ -11,6 +11,9 @@ import type { PermissionName } from './values.ts';
  * - on `repository-or-system`: in the repository of that field; `system` when the field is left out
  *
  * `orSelf` is a field. Where it is left out or holds the caller's own name, nothing more is required.
+ *
+ * `unseen: nothing`: whoever may not see the repository is answered as if it were not there, by the same code that answers
+ * for what is not.
  */
 export type OperationRequirement =
   | 'authenticated'
@@ -18,6 +21,7 @@ export type OperationRequirement =
       readonly permission: PermissionName;
       readonly on: 'system' | 'scope' | 'repository' | 'robot' | 'repository-or-system';
       readonly orSelf?: string;
+      readonly unseen?: 'nothing';
     };
 
 /** One thing the API does. */
@@ -26,8 +30,10 @@ export interface Operation {
   /** Fields of the input in braces stand in the path. */
   readonly path: `/api/v1/${string}`;
   readonly summary: string;
-  readonly tag: 'policy' | 'users' | 'groups' | 'robots' | 'audit';
+  readonly tag: 'policy' | 'users' | 'groups' | 'robots' | 'audit' | 'tags' | 'retention';
   readonly requires: OperationRequirement;
+  /** Work that grows with the registry: whoever asks waits for minutes. */
+  readonly takesLong?: boolean;
   /** One flat object: fields of the path; of the rest, query for GET and DELETE, a JSON body for POST and PUT. */
   readonly input: z.ZodObject;
   readonly output: z.ZodObject;

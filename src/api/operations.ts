@@ -1,8 +1,11 @@
 import type { z } from 'zod';
 import { eventOperations } from './events.ts';
 import { groupOperations } from './groups.ts';
+import { inUseOperations } from './in-use.ts';
 import { policyOperations } from './policy.ts';
+import { pruneOperations } from './prune.ts';
 import { robotOperations } from './robots.ts';
+import { tagOperations } from './tags.ts';
 import { userOperations } from './users.ts';
 
 /** Everything the API does. Routes, the OpenAPI document, clients and checks are all made from this. */
@@ -12,6 +15,9 @@ export const operations = {
   ...groupOperations,
   ...robotOperations,
   ...eventOperations,
+  ...tagOperations,
+  ...pruneOperations,
+  ...inUseOperations,
 };
 
 export type OperationId = keyof typeof operations;
@@ -24,6 +30,12 @@ export type Output<K extends OperationId> = z.output<(typeof operations)[K]['out
 
 /** Everything the API does, ready to be called: here, or on a server elsewhere. */
 export type Administration = { readonly [K in OperationId]: (input: Input<K>) => Promise<Output<K>> };
+
+/** What of it is about what is kept, what goes and what comes back. */
+export type RetentionOperations = Pick<
+  Administration,
+  keyof typeof tagOperations | keyof typeof pruneOperations | keyof typeof inUseOperations
+>;
 
 /** The names of all operations, in the order of the table. */
 export const operationIds: readonly OperationId[] = Object.keys(operations).filter(isOperationId);

@@ -29,6 +29,12 @@ export const scope = z
 /** One repository. */
 export const repository = z.string().min(1).max(255).describe('name of a repository, such as team-a/app');
 
+/** One tag. */
+export const tag = z.string().min(1).max(128).describe('a tag, such as 1.4');
+
+/** One manifest. */
+export const digest = z.string().min(1).max(256).describe('sha256: or sha512: and its hex');
+
 /** A password, wherever one is sent. */
 export const password = z.string().max(4096).meta({ format: 'password' });
 

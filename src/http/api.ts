@@ -6,7 +6,7 @@ import { OPENAPI_PATH, openApiDocument } from '#api/openapi.ts';
 import { type Operation, otherFields, pathFields, placeOfFields } from '#api/operation.ts';
 import { type Administration, type OperationId, operationIds, operations } from '#api/operations.ts';
 import { RegistryError } from '#oci/errors.ts';
-import { hasBody, readSmallBody } from './body.ts';
+import { allowSilenceAfter, hasBody, readSmallBody } from './body.ts';
 import type { Exchange, Handler } from './exchange.ts';
 
 /** What the routes of the API need. */
@@ -70,9 +70,10 @@ function patternOf(path: string): string | RegExp {
 }
 
 function handlerOf<K extends OperationId>(id: K, administrationOf: (exchange: Exchange) => Administration): Handler {
-  const { status }: Operation = operations[id];
+  const { status, takesLong }: Operation = operations[id];
   return async (exchange) => {
     exchange.set('Cache-Control', 'no-store');
+    if (takesLong === true) allowSilenceAfter(exchange.req);
     const input = parseInput(id, await rawInput(exchange, operations[id]));
     const output = await administrationOf(exchange)[id](input);
     exchange.status = status;

@@ -1,6 +1,7 @@
 import { AccessError, type AccessReason, AuthenticationError } from '#access/errors.ts';
 import { InputError, type InputFault } from '#api/input.ts';
 import { type ErrorCode, type ErrorReason, RegistryError, RegistryErrors } from '#oci/errors.ts';
+import { RetentionError, type RetentionReason } from '#retention/errors.ts';
 import { StorageError } from '#storage/driver.ts';
 
 /** The status of a code, where its reason does not say otherwise. Distribution Spec v1.1.1, "Endpoints". */
@@ -51,6 +52,17 @@ const ACCESS = {
   busy: { status: 429, code: 'TOOMANYREQUESTS' },
 } as const satisfies Record<AccessReason, { status: number; code: string }>;
 
+/** The same for what is kept and what goes. */
+const RETENTION = {
+  'plan-unknown': { status: 404, code: 'NAME_UNKNOWN' },
+  'plan-unfinished': { status: 409, code: 'CONFLICT' },
+  'plan-done': { status: 409, code: 'CONFLICT' },
+  'plan-outdated': { status: 409, code: 'CONFLICT' },
+  'pattern-invalid': { status: 400, code: 'INVALID' },
+  'nothing-in-use': { status: 400, code: 'INVALID' },
+  'not-removed': { status: 409, code: 'CONFLICT' },
+} as const satisfies Record<RetentionReason, { status: number; code: string }>;
+
 const INPUT_STATUS = { invalid: 400, 'too-large': 413, 'media-type': 415 } as const satisfies Record<
   InputFault,
   number
@@ -77,7 +89,8 @@ export const RETRY_AFTER_SECONDS = '5';
 export function wireError(thrown: unknown, requestId: string): WireError {
   if (thrown instanceof RegistryError) return wire(statusOf(thrown), [thrown]);
   if (thrown instanceof RegistryErrors) return wire(worstStatus(thrown.errors), thrown.errors);
-  if (thrown instanceof AccessError) return accessWire(thrown);
+  if (thrown instanceof AccessError) return reasonWire(ACCESS[thrown.reason], thrown);
+  if (thrown instanceof RetentionError) return reasonWire(RETENTION[thrown.reason], thrown);
   if (thrown instanceof InputError) return inputWire(thrown);
   if (isClientGone(thrown)) return wire(CLIENT_GONE, []);
   if (thrown instanceof StorageError && thrown.reason === 'no-space') {
@@ -121,8 +134,10 @@ function authenticationWire({ reason, retryAfterSeconds }: AuthenticationError, 
   }
 }
 
-function accessWire({ reason, message }: AccessError): WireError {
-  const { status, code } = ACCESS[reason];
+function reasonWire(
+  { status, code }: { readonly status: number; readonly code: string },
+  { reason, message }: AccessError | RetentionError,
+): WireError {
   return wire(status, [{ code, message, detail: { reason } }]);
 }
 

@@ -1,8 +1,10 @@
+import type { Session } from '#access/session.ts';
 import type { NewEvent, Origin } from '#metadata/events.ts';
 import { RegistryError } from '#oci/errors.ts';
 import { parseName, parseTag } from '#oci/name.ts';
 import { type Reference, parseReference } from '#oci/reference.ts';
 import type { Registry } from '#registry/open.ts';
+import type { Pull, Pulls } from '#retention/pulls.ts';
 import { readSmallBody } from './body.ts';
 import { etagOf, isHeldByClient, preconditionOf } from './conditions.ts';
 import { type Exchange, type Handler, answerEmpty, originOf, parameters, sessionOf } from './exchange.ts';
@@ -20,12 +22,16 @@ export interface ManifestSettings {
   readonly maxBytes: number;
   /** Told of each pull; absent when nobody wants to know. */
   readonly onPull: ((origin: Origin, event: NewEvent) => void) | undefined;
+  /** Remembers when things were last pulled. */
+  readonly pulls: Pulls;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
 }
 
 export function manifestHandlers(
   { manifests }: Registry,
   urls: Urls,
-  { maxBytes, onPull }: ManifestSettings,
+  { maxBytes, onPull, pulls, clock }: ManifestSettings,
 ): ManifestHandlers {
   return {
     async get(exchange) {
@@ -45,6 +51,7 @@ export function manifestHandlers(
       send(exchange, await manifests.read(manifest));
       const { digest } = manifest;
       onPull?.(originOf(exchange), { kind: 'manifest.pull', repository, reference: reference.tag, digest });
+      notePull(pulls, sessionOf(exchange), { repository, tag: reference.tag, digest, at: clock() });
     },
 
     async put(exchange) {
@@ -74,6 +81,17 @@ export function manifestHandlers(
       answerEmpty(exchange, 202);
     },
   };
+}
+
+/** Costs two looks into maps where the hour has seen the pull already. */
+function notePull(pulls: Pulls, { principal, rights }: Session, pull: Pull): void {
+  const { repository } = pull;
+  const puller = {
+    name: principal.name,
+    mayAttach: rights.has('attach', repository),
+    mayPush: rights.has('push', repository),
+  };
+  if (pulls.countsAsPull(puller, pull)) pulls.note(pull);
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { AdministrationRoom } from '#access/administration.ts';
 import type { Metrics } from '#observe/metrics.ts';
 import type { Registry } from '#registry/open.ts';
+import type { Pulls } from '#retention/pulls.ts';
 import { apiRoutes } from './api.ts';
 import { blobHandlers } from './blobs.ts';
 import { openChallenges } from './challenge.ts';
@@ -41,6 +42,10 @@ export interface RouteSurroundings extends TokenSurroundings {
   readonly manifestMaxBytes: number;
   /** Whether pulls are written down there. */
   readonly notesPulls: boolean;
+  /** Remembers when things were last pulled. */
+  readonly pulls: Pulls;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
   /** The certificate of the private authority, PEM; undefined without one. */
   readonly authorityCertificate: () => string | undefined;
 }
@@ -104,11 +109,11 @@ function repositoryRoutes(surroundings: RouteSurroundings, urls: Urls): Route[] 
 type RepositoryHandlers = ReturnType<typeof repositoryHandlers>;
 
 function repositoryHandlers(surroundings: RouteSurroundings, registry: Registry, urls: Urls) {
-  const { manifestMaxBytes: maxBytes, note, notesPulls, service } = surroundings;
+  const { manifestMaxBytes: maxBytes, note, notesPulls, pulls, clock, service } = surroundings;
   const onPull = notesPulls ? note : undefined;
   return {
     blobs: blobHandlers(registry),
-    manifests: manifestHandlers(registry, urls, { maxBytes, onPull }),
+    manifests: manifestHandlers(registry, urls, { maxBytes, onPull, pulls, clock }),
     uploads: uploadHandlers(registry, urls, openChallenges(urls, service)),
     listings: listingHandlers(registry, urls),
   };

@@ -1,4 +1,4 @@
-import { type AdministrationContext, LOCAL_CALLER, openAdministration } from '#access/administration.ts';
+import { type AdministrationSurroundings, LOCAL_CALLER, openAdministration } from '#access/administration.ts';
 import { AccessError } from '#access/errors.ts';
 import { Rights } from '#access/rights.ts';
 import { type Caller, type Principal, Session, type TokenScope } from '#access/session.ts';
@@ -8,8 +8,11 @@ import { accessVersion } from '#metadata/access-state.ts';
 import { type EventRow, type NewEvent, type Origin, eventsAfter } from '#metadata/events.ts';
 import { type Grant, grantsTo } from '#metadata/grants.ts';
 import { groupsOf } from '#metadata/groups.ts';
+import { nothing } from '#metadata/nothing.ts';
 import type { Sql } from '#metadata/sql.ts';
 import { createUser } from '#metadata/users.ts';
+import { openRetentionAdministration } from '#retention/administration.ts';
+import { openPruning } from '#retention/prune.ts';
 
 /** Administration of a database, by anybody. */
 export interface Callers {
@@ -28,9 +31,10 @@ export interface Callers {
 
 export function openCallers(metadata: Sql, clock: () => number = () => 1000): Callers {
   const noted: (NewEvent & Origin)[] = [];
-  const context: AdministrationContext = {
+  const context: AdministrationSurroundings = {
     metadata,
     clock,
+    ...retentionOf(metadata, clock),
     note: (origin, event) => noted.push({ ...origin, ...event }),
     throttle: openThrottle(),
   };
@@ -52,6 +56,20 @@ export function openCallers(metadata: Sql, clock: () => number = () => 1000): Ca
     events,
     state: async () => ({ events: (await events()).length, version: await accessVersion(metadata) }),
   };
+}
+
+/** What is kept, what goes and what comes back: in a database, and where there is nothing. */
+export function retentionOf(
+  metadata: Sql,
+  clock: () => number,
+): Pick<AdministrationSurroundings, 'retention' | 'emptyRetention'> {
+  const over = (database: Sql) =>
+    openRetentionAdministration({
+      metadata: database,
+      clock,
+      pruning: openPruning({ metadata: database, clock, rules: [], maxShare: 0.5 }),
+    });
+  return { retention: over(metadata), emptyRetention: over(nothing) };
 }
 
 function callerOf(principal: Principal, rights: Rights, token?: TokenScope): Caller {

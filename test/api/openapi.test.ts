@@ -5,6 +5,7 @@ import { OPENAPI_PATH, openApiDocument } from '#api/openapi.ts';
 import { type Operation, otherFields, pathFields, placeOfFields } from '#api/operation.ts';
 import { operations } from '#api/operations.ts';
 import { apiRoutes } from '#http/api.ts';
+import { retentionOf } from '../access/callers.ts';
 import { temporaryMetadata } from '../access/metadata.ts';
 import { documentFaults, operationsOf } from './document.ts';
 
@@ -53,11 +54,13 @@ test.each<[string, (document: Record<string, unknown>) => Record<string, unknown
 /** Method and path of every route of the API, the document's own aside, as the document writes them. */
 async function servedRoutes(): Promise<string[]> {
   await using database = await temporaryMetadata();
+  const { metadata } = database;
   const administration = openAdministration({
-    metadata: database.metadata,
+    metadata,
     clock: () => 0,
     note: () => undefined,
     throttle: openThrottle(),
+    ...retentionOf(metadata, () => 0),
   });
   const routes = apiRoutes({
     administration,

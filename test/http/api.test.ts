@@ -6,20 +6,30 @@ import { type OperationId, operationIds, operations } from '#api/operations.ts';
 import { type DescribedOperation, documentFaults, operationsOf } from '../api/document.ts';
 import { type Answer, type Call, call, codesOf } from '../support/client.ts';
 import { type Gatehouse, startGatehouse } from '../support/gatehouse.ts';
+import { aManifest, pushImage } from '../support/images.ts';
+import { fieldOf } from '../support/people.ts';
 
 const PASSWORD = 'correct horse battery staple';
+/** Stands for the id of the plan that a call before has made. */
+const PLAN = 'the plan';
 const JSON_TYPE = { 'content-type': 'application/json' };
 const ALICE = { authorization: `Basic ${Buffer.from(`alice:${PASSWORD}`).toString('base64')}` };
 
 let gatehouse: Gatehouse;
 
 beforeAll(async () => {
-  gatehouse = await startGatehouse();
+  gatehouse = await startGatehouse({
+    retention: { rules: [{ repositories: 'team-a/**', keepTags: ['v1'], keepMostRecent: 1 }] },
+  });
   const { installation } = gatehouse;
   const local = installation.administration(installation.localCaller);
   await local.createUser({ name: 'alice', password: PASSWORD });
   await local.addGrant({ kind: 'user', subject: 'alice', role: 'registry-admin', scope: 'team-a/' });
   await local.createRobot({ name: 'there', scope: 'team-b/' });
+  const { url } = gatehouse;
+  for (const tag of ['v1', 'v1', 'v2', 'gone']) await pushImage(url, 'team-a/app', aManifest(), tag);
+  await call(url, { method: 'DELETE', path: '/v2/team-a/app/manifests/gone' });
+  await pushImage(url, 'team-b/app', aManifest(), 'v1');
 });
 
 afterAll(() => gatehouse.stop());
@@ -56,6 +66,17 @@ describe('every operation', () => {
     ['enableRobot', { name: 'ci' }],
     ['listRobots', {}],
     ['listEvents', { actor: 'admin', limit: 2, since: '2020-01-01T00:00:00Z' }],
+    ['tagHistory', { repository: 'team-a/app', tag: 'v1', limit: 1 }],
+    ['rollBackTag', { repository: 'team-a/app', tag: 'v1', revision: 1 }],
+    ['restore', { repository: 'team-a/app', tag: 'gone' }],
+    ['planPruning', { repositories: ['team-a/**'] }],
+    ['listPlans', {}],
+    ['showPlan', { plan: PLAN, repository: 'team-a/app', fate: 'delete', limit: 1 }],
+    ['confirmPlan', { plan: PLAN, overrideBrake: true }],
+    ['showPlan', { plan: PLAN }],
+    ['collectionStatus', {}],
+    ['importInUse', { list: 'team-a/app:v1\n<none>', source: 'prod', maxAge: '1h' }],
+    ['listInUse', {}],
     ['removeGrant', { kind: 'group', subject: 'devs', role: 'registry-editor', scope: 'team-c/' }],
     ['removeGroupMember', { name: 'devs', member: 'bob' }],
     ['deleteRobot', { name: 'ci' }],
@@ -68,8 +89,11 @@ describe('every operation', () => {
     expect(document.status).toBe(200);
     expect(documentFaults(Object(document.json))).toEqual([]);
     const described = new Map(operationsOf(document.json).map((operation) => [operation.operationId, operation]));
-    for (const [id, input] of calls) {
+    let plan = '';
+    for (const [id, written] of calls) {
+      const input = written['plan'] === PLAN ? { ...written, plan } : written;
       const answer = await invoke(id, input);
+      if (id === 'planPruning') plan = fieldOf(answer.json, 'id');
       expect({ id, status: answer.status, text: answer.text }).toMatchObject({ status: operations[id].status });
       expect({ id, faults: faultsOf(answer, described.get(id)) }).toEqual({ id, faults: [] });
       expect(answer.headers['cache-control']).toBe('no-store');
@@ -223,6 +247,50 @@ describe('refusals', () => {
       ]);
       expect(Object.keys(hidden.headers)).toEqual(Object.keys(missing.headers));
     }
+  });
+});
+
+describe('a repository that the caller may not see', () => {
+  // Sees what alice does not, and may push to none of it.
+  const VIEWER = { authorization: `Basic ${Buffer.from(`viewer:${PASSWORD}`).toString('base64')}` };
+  const forms: readonly (readonly [OperationId, Readonly<Record<string, unknown>>])[] = [
+    ['tagHistory', { tag: 'v1' }],
+    ['tagHistory', { tag: '-' }],
+    ['tagHistory', { tag: 'v1', before: 1 }],
+    ['rollBackTag', { tag: 'v1', revision: 1 }],
+    ['restore', { tag: 'v1' }],
+    ['restore', { digest: `sha256:${'0'.repeat(64)}` }],
+    ['restore', { digest: 'sha256:0' }],
+  ];
+  const asked = async (id: OperationId, input: object, who: Record<string, string>): Promise<Answer> => {
+    const { method, path, headers, body } = requestOf(operations[id], { ...input });
+    return await ask({ method, path, headers: { ...headers, ...who }, ...(body === undefined ? {} : { body }) });
+  };
+
+  beforeAll(async () => {
+    const { installation } = gatehouse;
+    const local = installation.administration(installation.localCaller);
+    await local.createUser({ name: 'viewer', password: PASSWORD });
+    await local.addGrant({ kind: 'user', subject: 'viewer', role: 'registry-viewer', scope: 'team-b/' });
+  });
+
+  test.each(forms)('is answered for by %s of %j exactly as one that does not exist', async (id, input) => {
+    const hidden = await asked(id, { ...input, repository: 'team-b/app' }, ALICE);
+    const missing = await asked(id, { ...input, repository: 'team-b/apq' }, ALICE);
+    // Her own: what there is not, where she may see that there is not.
+    const own = await asked(id, { ...input, repository: 'team-a/apq' }, ALICE);
+    for (const other of [missing, own]) {
+      expect([hidden.status, hidden.text]).toEqual([other.status, other.text]);
+      expect(Object.keys(hidden.headers)).toEqual(Object.keys(other.headers));
+    }
+    expect(hidden.status).not.toBe(403);
+  });
+
+  test('is there for whoever may see it, who is told what they may not do', async () => {
+    expect((await asked('tagHistory', { repository: 'team-b/app', tag: 'v1' }, VIEWER)).status).toBe(200);
+    const denied = await asked('rollBackTag', { repository: 'team-b/app', tag: 'v1', revision: 1 }, VIEWER);
+    expect([denied.status, ...codesOf(denied)]).toEqual([403, 'DENIED']);
+    expect(denied.text).toContain('no permission to push on repository team-b/app');
   });
 });
 

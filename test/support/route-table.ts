@@ -8,6 +8,7 @@ import { openUrls } from '#http/urls.ts';
 import { nothing } from '#metadata/nothing.ts';
 import { openMetrics } from '#observe/metrics.ts';
 import { openRegistry } from '#registry/open.ts';
+import { openPulls } from '#retention/pulls.ts';
 import { openRooms } from './rooms.ts';
 
 /** Every route the server knows, as `http/routes.ts` lists them: to be read, not to be called. */
@@ -40,6 +41,8 @@ export async function routeTable(): Promise<readonly Route[]> {
       certificateOf: () => undefined,
       note: () => undefined,
       notesPulls: false,
+      pulls: openPulls({ metadata, ignore: [], onError: () => undefined }),
+      clock: context.clock,
       authorityCertificate: () => undefined,
     },
     openUrls(undefined, openClients([])),
