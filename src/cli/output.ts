@@ -11,7 +11,7 @@ export function printAnswer<T>({ json }: OutputFlags, answer: T, words: (answer:
 /** Rows under their headings, in columns as wide as they need. The last column is never padded. */
 export function tableText(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = headings.map((heading, column) =>
-    Math.max(heading.length, ...rows.map((row) => row[column]?.length ?? 0)),
+    rows.reduce((widest, row) => Math.max(widest, row[column]?.length ?? 0), heading.length),
   );
   const line = (cells: readonly string[]): string =>
     cells

@@ -4,10 +4,14 @@ import { auditCommand } from './audit.ts';
 import { configCommand } from './config.ts';
 import { gcCommand } from './gc.ts';
 import { groupCommand } from './group.ts';
+import { inUseCommand } from './in-use.ts';
 import { loginCommand, logoutCommand } from './login.ts';
 import { policyCommand } from './policy.ts';
+import { pruneCommand } from './prune.ts';
+import { restoreCommand } from './restore.ts';
 import { robotCommand } from './robot.ts';
 import { serveCommand } from './serve.ts';
+import { tagCommand } from './tag.ts';
 import { userCommand } from './user.ts';
 import { verifyCommand } from './verify.ts';
 
@@ -40,6 +44,10 @@ function gatehouseCommand(): Command {
     .addCommand(groupCommand())
     .addCommand(robotCommand())
     .addCommand(auditCommand())
+    .addCommand(tagCommand())
+    .addCommand(restoreCommand())
+    .addCommand(pruneCommand())
+    .addCommand(inUseCommand())
     .addCommand(loginCommand())
     .addCommand(logoutCommand())
     .addCommand(configCommand())

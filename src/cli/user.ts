@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
 import { Command, Option } from 'commander';
 import type { Administration, Output } from '#api/operations.ts';
 import { randomSecret } from '#base/secret.ts';
 import { type AdministrationFlags, addAdministrationFlags, withAdministration } from './administration.ts';
+import { fileText } from './input-file.ts';
 import { momentText, placeText, printAnswer, tableText } from './output.ts';
 import { type PasswordSource, readKnownPassword, readPassword } from './password-prompt.ts';
 import { UsageError } from './usage.ts';
@@ -147,16 +146,6 @@ function importText({ imported, replaced, skipped }: Output<'importUsers'>): str
     ...skipped.map(({ line, problem }) => `skipped line ${line}: ${problem}`),
     `${imported.length} created, ${replaced.length} changed, ${skipped.length} skipped`,
   ].join('\n');
-}
-
-async function fileText(file: string): Promise<string> {
-  if (file === '-') return await text(process.stdin);
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-    throw new UsageError(`${file} cannot be read (${code})`, { cause: error });
-  }
 }
 
 function passwordStdinFlag(): Option {

@@ -143,16 +143,7 @@ function shownRestored(repository: string, { digest, manifests, tags }: Restored
 }
 
 function shownPlan({ id, madeAt, madeBy, status, confirmedAt, confirmedBy, summary }: Plan): PrunePlan {
-  // One that is still being made has no numbers yet.
-  const none = { keep: 0, delete: 0 };
-  const {
-    repositories = null,
-    planned = 0,
-    tags = none,
-    revisions = none,
-    manifests = none,
-  }: Partial<typeof summary> = summary;
-  const { warnings = [], stops = [] }: Partial<typeof summary> = summary;
+  const { repositories, warnings, stops, ...counts } = summary;
   return {
     id,
     madeAt: momentOf(madeAt),
@@ -162,10 +153,7 @@ function shownPlan({ id, madeAt, madeBy, status, confirmedAt, confirmedBy, summa
     confirmedAt: momentOf(confirmedAt),
     confirmedBy,
     repositories: repositories === null ? null : [...repositories],
-    planned,
-    tags,
-    revisions,
-    manifests,
+    ...counts,
     warnings: [...warnings],
     stops: stops.map((stop) => ({ ...stop })),
   };

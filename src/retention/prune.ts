@@ -133,8 +133,21 @@ export function openPruning(context: PruneContext): Pruning {
   };
 }
 
+const NONE: Fates = { keep: 0, delete: 0 };
+
+/** What is known of a plan that is still being made. */
+const UNFINISHED: PlanSummary = {
+  repositories: null,
+  planned: 0,
+  tags: NONE,
+  revisions: NONE,
+  manifests: NONE,
+  warnings: [],
+  stops: [],
+};
+
 function shown(row: PlanRow): Plan {
-  return { ...row, summary: JSON.parse(row.summary) };
+  return { ...row, summary: { ...UNFINISHED, ...JSON.parse(row.summary) } };
 }
 
 async function makePlan(context: PruneContext, rules: readonly Rule[], options: PlanOptions): Promise<string> {

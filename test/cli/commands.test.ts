@@ -30,6 +30,14 @@ const COMMANDS = [
   'robot enable',
   'robot delete',
   'audit',
+  'tag history',
+  'tag rollback',
+  'restore',
+  'prune',
+  'prune show',
+  'prune list',
+  'in-use import',
+  'in-use list',
   'login',
   'logout',
   'config check',
@@ -45,7 +53,9 @@ test.each(COMMANDS)('%s --help shows its options and an example', async (command
   expect(stdout).toContain(`Example:\n  gatehouse ${command}`);
   // The schema is the same for every configuration, and a login is for a server elsewhere.
   expect(stdout.includes('--config <file>')).toBe(!['config schema', 'login', 'logout'].includes(command));
-  expect(stdout.includes('--server <url>')).toBe(/^(user|policy|group|robot|audit)/.test(command));
+  expect(stdout.includes('--server <url>')).toBe(
+    /^(user|policy|group|robot|audit|tag|restore|prune|in-use)/.test(command),
+  );
 });
 
 test('--help names every command', async () => {
