@@ -38,6 +38,8 @@ function gatehouseCommand(): Command {
   const program = new Command('gatehouse')
     .description('a private OCI registry with trust built in')
     .version(version(), '--version', 'print the version')
+    // Else what stands behind `prune show` would be read as options of `prune`, and here is where that begins.
+    .enablePositionalOptions()
     .addCommand(serveCommand())
     .addCommand(policyCommand())
     .addCommand(userCommand())

@@ -17,7 +17,7 @@ type PruneFlags = AdministrationFlags & {
 export function pruneCommand(): Command {
   const command = new Command('prune')
     .description('plan what the rules of retention would delete; deletes nothing without --confirm')
-    // Else `prune show --json` would be the --json of prune.
+    // Else the --json of `prune show --json` would be that of prune.
     .enablePositionalOptions()
     .option('--repository <pattern...>', 'plan only for repositories that fit, such as team-a/**')
     .option('--all', 'also list what is kept')
