@@ -2,7 +2,6 @@
  * A server whose entrance lets everybody in without looking: what is left of Gatehouse without authentication and
  * authorisation, for the bench to compare with. Everything else is as src/app.ts puts it together.
  */
-import { openAdministration } from '#access/administration.ts';
 import { openAccess } from '#access/open.ts';
 import { Rights } from '#access/rights.ts';
 import { Session } from '#access/session.ts';
@@ -16,6 +15,7 @@ import { openMetadata } from '#metadata/open.ts';
 import { openLog } from '#observe/log.ts';
 import { openMetrics } from '#observe/metrics.ts';
 import { openRegistry } from '#registry/open.ts';
+import { openPulls } from '#retention/pulls.ts';
 import { openStorage } from '#storage/open.ts';
 
 const everybody = new Session({ name: LOCAL, kind: 'local' }, Rights.full);
@@ -32,10 +32,13 @@ const graces = { blobMs: config.retention.collection.blobGrace, referrerMs: conf
 const context = { metadata, store, clock, graces, options: config.registry };
 const note = (): void => undefined;
 const workloads = { isForUs: () => false, verify: () => Promise.reject(new Error('no issuers')) };
+const nobodyAdministers = (): never => {
+  throw new Error('nobody administers this server');
+};
 const access = openAccess({ metadata, clock, options: config.access, workloads, publicUrl: undefined, note });
 const listener = listenerBehind(openEntrance, {
   ...access,
-  administration: openAdministration({ metadata, clock, note, throttle: access.throttle }),
+  administration: { as: nobodyAdministers },
   registry: openRegistry(context),
   emptyRegistry: openRegistry({ ...context, metadata: nothing }),
   metrics: openMetrics(),
@@ -46,6 +49,8 @@ const listener = listenerBehind(openEntrance, {
   authorityCertificate: () => undefined,
   note,
   notesPulls: false,
+  pulls: openPulls({ metadata, ignore: [], onError: note }),
+  clock,
   health: { ready: () => Promise.resolve(), isDraining: () => false },
 });
 await listen(listener, config.http);

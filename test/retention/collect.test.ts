@@ -52,6 +52,28 @@ describe('collection', () => {
     expect(await here.collect()).toEqual(NOTHING);
   });
 
+  it('forgets what tags pointed at, once they are gone and nothing is left to restore', async () => {
+    const { history } = rooms.registry;
+    const first = await here.pushNew('c/tags', 'gone');
+    const second = await here.pushNew('c/tags', 'gone');
+    await here.push('c/tags', second, 'moved');
+    await here.pushNew('c/tags', 'moved');
+    await rooms.registry.manifests.remove('c/tags', { tag: 'gone' }, ORIGIN);
+    await remove('c/tags', first.digest);
+    rooms.advance(8 * DAY);
+    await here.collect();
+    // What it pointed at last is here still.
+    expect(await history.of('c/tags', 'gone')).toHaveLength(2);
+    await remove('c/tags', second.digest);
+    rooms.advance(6 * DAY);
+    await here.collect();
+    expect(await history.of('c/tags', 'gone')).toHaveLength(2);
+    rooms.advance(2 * DAY);
+    await here.collect();
+    await expect(history.of('c/tags', 'gone')).rejects.toThrow('there never was');
+    expect(await history.of('c/tags', 'moved')).toHaveLength(2);
+  });
+
   it('takes a blob that was pushed and never named, after its grace', async () => {
     const blob = aBlob();
     await rooms.registry.uploads.push('c/r', blob.digest, bodyOf(blob.bytes));

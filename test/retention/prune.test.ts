@@ -103,6 +103,16 @@ describe('a plan', () => {
     expect(await isHere('lost')).toBe(true);
   });
 
+  test('takes a manifest that was pushed again for as young as that push', async () => {
+    await shelf.put(R, 'lost', { age: OLD });
+    await shelf.put(R, 'found', { age: OLD });
+    await shelf.put(R, 'found', { age: 6 * DAY });
+    const pruning = shelf.pruning([UNTAGGED]);
+    const { id } = await pruning.plan({ origin: PRUNER });
+    const items = await pruning.items(id, { fate: 'delete', after: 0, limit: 100 });
+    expect(items.map((item) => item.digest)).toEqual([digest('lost')]);
+  });
+
   test('looks at the repositories it is limited to, and at those a rule speaks of', async () => {
     for (const repository of ['team-a/app', 'team-b/app', 'other']) await daily(2, repository);
     const pruning = shelf.pruning([
@@ -311,6 +321,7 @@ describe('what changed since the plan was made is skipped', () => {
 
   test.each<[string, () => Promise<unknown>, string]>([
     ['tagged', () => shelf.tag(R, 'v9', 'lost'), 'skipped: tag v9 points at it'],
+    ['pushed again', () => shelf.put(R, 'lost'), 'skipped: it was pushed since'],
     [
       'tagged, and untagged again',
       () => shelf.tag(R, 'v9', 'lost').then(() => untag('v9')),
@@ -462,6 +473,8 @@ describe('the schedule', () => {
     const job = pruneJob({ metadata: shelf.metadata, clock: shelf.clock, pruning, options: { ...options, ...change } });
     return job.run(new AbortController().signal);
   };
+  const isDue = (): Promise<boolean> =>
+    pruneJob({ metadata: shelf.metadata, clock: shelf.clock, pruning: shelf.pruning([]), options }).due();
   /** The clock stands at noon: three o'clock is in fifteen hours. */
   const toThree = (beyond = 0): void => shelf.advance(15 * HOUR + beyond);
   const IDLE = 'no pruning is due';
@@ -478,6 +491,16 @@ describe('the schedule', () => {
     expect(await tick()).toBe(IDLE);
     expect(await tags()).toEqual(['v2']);
     expect((await eventsBefore(shelf.metadata, {}, Number.MAX_SAFE_INTEGER, 1))[0]?.actor).toBe('system:pruner');
+  });
+
+  test('is due as long as there is something to do, and finding that out changes nothing', async () => {
+    expect([await isDue(), await isDue()]).toEqual([true, true]);
+    await tick();
+    expect(await isDue()).toBe(false);
+    toThree();
+    expect([await isDue(), await isDue()]).toEqual([true, true]);
+    await tick();
+    expect(await isDue()).toBe(false);
   });
 
   test('is started by one of several nodes that look at once', async () => {

@@ -1,4 +1,3 @@
-import { openAdministration } from '#access/administration.ts';
 import { openAccess } from '#access/open.ts';
 import { accessOptions } from '#access/options.ts';
 import { openClients } from '#http/client-address.ts';
@@ -10,6 +9,10 @@ import { openMetrics } from '#observe/metrics.ts';
 import { openRegistry } from '#registry/open.ts';
 import { openPulls } from '#retention/pulls.ts';
 import { openRooms } from './rooms.ts';
+
+const nobodyAdministers = (): never => {
+  throw new Error('nobody administers this table');
+};
 
 /** Every route the server knows, as `http/routes.ts` lists them: to be read, not to be called. */
 export async function routeTable(): Promise<readonly Route[]> {
@@ -26,12 +29,7 @@ export async function routeTable(): Promise<readonly Route[]> {
   const table = routes(
     {
       ...access,
-      administration: openAdministration({
-        metadata,
-        clock: context.clock,
-        note: () => undefined,
-        throttle: access.throttle,
-      }),
+      administration: { as: nobodyAdministers },
       registry,
       emptyRegistry: openRegistry({ ...context, metadata: nothing }),
       metrics: openMetrics(),
