@@ -75,11 +75,13 @@ interface World {
 async function take({ act, image: index, tag }: Step, { rooms, here, model }: World): Promise<void> {
   const image = model.images[index % Math.max(model.images.length, 1)];
   const arrive = async (pushed: TestManifest, name?: string): Promise<void> => {
-    await here.push(R, pushed, name);
-    if (!model.images.includes(pushed)) model.images.push(pushed);
-    model.present.add(pushed);
-    model.removed.delete(pushed);
-    if (name !== undefined) model.tags.set(name, pushed);
+    // Two indexes over the same image are one and the same.
+    const known = model.images.find(({ digest }) => digest === pushed.digest) ?? pushed;
+    await here.push(R, known, name);
+    if (known === pushed) model.images.push(known);
+    model.present.add(known);
+    model.removed.delete(known);
+    if (name !== undefined) model.tags.set(name, known);
   };
   switch (act) {
     case 'push':
