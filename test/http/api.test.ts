@@ -198,6 +198,10 @@ describe('what cannot be taken', () => {
   });
 });
 
+function postOf(path: string, body: object): Call {
+  return { method: 'POST', path, headers: JSON_TYPE, body: JSON.stringify(body) };
+}
+
 describe('refusals', () => {
   test.each<[Call, number, string]>([
     [{ method: 'GET', path: '/api/v1/users', headers: ALICE }, 403, 'DENIED'],
@@ -219,9 +223,26 @@ describe('refusals', () => {
       400,
       'INVALID',
     ],
+    [postOf('/api/v1/restore', { repository: 'team-a/app', tag: 'v1' }), 409, 'CONFLICT'],
+    [postOf('/api/v1/restore', { repository: 'team-a/app', tag: 'never' }), 404, 'MANIFEST_UNKNOWN'],
+    [postOf('/api/v1/restore', { repository: 'team-a/app' }), 400, 'INVALID'],
+    [postOf('/api/v1/restore', { repository: 'team-a/app', tag: 'v1', digest: 'sha256:0' }), 400, 'INVALID'],
+    [postOf('/api/v1/prune/plans', { repositories: ['team-[ab]'] }), 400, 'INVALID'],
+    [postOf('/api/v1/prune/plans/none/confirm', {}), 404, 'NAME_UNKNOWN'],
+    [{ method: 'GET', path: '/api/v1/prune/plans/none' }, 404, 'NAME_UNKNOWN'],
+    [postOf('/api/v1/in-use', { list: '<none>' }), 400, 'INVALID'],
+    [postOf('/api/v1/in-use', { list: 'app:v1', maxAge: '1w' }), 400, 'INVALID'],
   ])('%j is answered with %i %s', async (request, status, code) => {
     const answer = await ask(request);
     expect([answer.status, ...codesOf(answer)]).toEqual([status, code]);
+  });
+
+  test('a plan that was carried out is not carried out again', async () => {
+    const plan = fieldOf((await ask(postOf('/api/v1/prune/plans', {}))).json, 'id');
+    const confirm = postOf(`/api/v1/prune/plans/${plan}/confirm`, { overrideBrake: true });
+    expect((await ask(confirm)).status).toBe(200);
+    const again = await ask(confirm);
+    expect([again.status, ...codesOf(again)]).toEqual([409, 'CONFLICT']);
   });
 
   test('a robot of another scope is answered for exactly as one that does not exist', async () => {
