@@ -16,6 +16,10 @@ const FIELDS: Readonly<Record<string, unknown>> = {
   as: 'nobody-here',
   password: 'correct horse battery staple',
   htpasswd: '',
+  tag: 'v1',
+  revision: 1,
+  plan: 'nobody-here',
+  list: '',
 };
 
 /** The robot that operations on a robot are about; its scope is the repository of the matrix. */
@@ -28,8 +32,10 @@ export type Needs = 'nothing' | 'pull' | 'push' | 'grant' | 'system';
 export interface ApiRow {
   readonly id: OperationId;
   readonly needs: Needs;
-  /** What those hear who may not: for what they may not even know of, that it is not there. */
+  /** What those hear who may not. */
   readonly refusal: 403 | 404;
+  /** What those hear who may not even see the repository: that it is not there. */
+  readonly unseen: 403 | 404;
   readonly request: Request;
 }
 
@@ -38,8 +44,16 @@ export const API_ROWS: readonly ApiRow[] = operationIds.map((id) => {
   const operation: Operation = operations[id];
   const { requires } = operation;
   const needs = requires === 'authenticated' ? 'nothing' : requires.permission;
-  const hides = requires !== 'authenticated' && requires.on === 'robot';
-  return { id, needs: needsOf(needs), refusal: hides ? 404 : 403, request: requestOf(id, hides) };
+  const isOfRobot = requires !== 'authenticated' && requires.on === 'robot';
+  const hides = requires !== 'authenticated' && requires.unseen === 'nothing';
+  const refusal = isOfRobot ? 404 : 403;
+  return {
+    id,
+    needs: needsOf(needs),
+    refusal,
+    unseen: hides ? 404 : refusal,
+    request: requestOf(id, isOfRobot),
+  };
 });
 
 function needsOf(text: string): Needs {

@@ -90,8 +90,9 @@ describe('of the API', () => {
       // Whoever was let in before may have deleted it.
       if (row.refusal === 404) await makeTarget();
       const { status } = await call(gatehouse.url, { ...row.request, ...withHeaders(row, who.authorization) });
-      const isRefused = status === 401 || status === 403 || (row.refusal === 404 && status === 404);
-      const want = who.authorization === undefined ? 401 : isAllowed(row, who) ? 'let in' : row.refusal;
+      const isRefused = status === 401 || status === 403 || (row.unseen === 404 && status === 404);
+      const refusal = who.here.has('pull') ? row.refusal : row.unseen;
+      const want = who.authorization === undefined ? 401 : isAllowed(row, who) ? 'let in' : refusal;
       const found = isRefused ? status : status < 500 ? 'let in' : status;
       if (found !== want) wrong.push(`${who.name}: expected ${want}, found ${status}`);
     }
