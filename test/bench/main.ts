@@ -13,6 +13,7 @@ import { measurePush } from './push.ts';
 import { type Registry, knownRegistries } from './registries.ts';
 import { Report, progress } from './report.ts';
 import { measureRequests } from './requests.ts';
+import { measureRetention } from './retention.ts';
 import { measureStartup } from './startup.ts';
 
 const measures: Record<MeasureName, (bench: Bench) => Promise<void>> = {
@@ -24,6 +25,7 @@ const measures: Record<MeasureName, (bench: Bench) => Promise<void>> = {
   put: measureManifestPut,
   startup: measureStartup,
   memory: measureMemory,
+  retention: measureRetention,
 };
 
 async function main(): Promise<void> {

@@ -1,7 +1,17 @@
 import { parseArgs } from 'node:util';
 
 /** The measures by the names `--only` takes, in the order they run. */
-export const measureNames = ['requests', 'access', 'pull', 'push', 'listing', 'put', 'startup', 'memory'] as const;
+export const measureNames = [
+  'requests',
+  'access',
+  'pull',
+  'push',
+  'listing',
+  'put',
+  'startup',
+  'memory',
+  'retention',
+] as const;
 export type MeasureName = (typeof measureNames)[number];
 
 /** What a run was asked to do. */
