@@ -6,10 +6,10 @@ import { pruneOptions } from './rule-options.ts';
 /** How bytes that nothing uses are given back. */
 const collectionOptions = z.strictObject({
   schedule: cron.prefault('* * * * *').describe('when what died is given back, in cron fields'),
-  blobGrace: durationBetween('1m', '30d')
+  blobGrace: durationBetween('1s', '30d')
     .prefault('1h')
     .describe('how long a client that was told of a blob can rely on it'),
-  referrerGrace: durationBetween('1m', '365d')
+  referrerGrace: durationBetween('1s', '365d')
     .prefault('24h')
     .describe('how long something may wait for the manifest it belongs to'),
   orphans: cron
