@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-const HEAVY = ['test/e2e/**', 'test/conformance-official/**'];
+const HEAVY = ['test/e2e/**', 'test/conformance-official/**', 'test/stress/**'];
 
 export default defineConfig({
   test: {
@@ -16,6 +16,16 @@ export default defineConfig({
           // Real sockets, disks and databases on two busy cores: a second more than any of them needs when healthy.
           testTimeout: 15_000,
           hookTimeout: 15_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'stress',
+          include: ['test/stress/**/*.test.ts'],
+          // As long as it is told to take, and then until everything dead is gone.
+          testTimeout: 120_000,
+          hookTimeout: 3_600_000,
         },
       },
       {

@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { call } from './client.ts';
 import { type Ending, type Running, launch } from './clients.ts';
-import { PASSWORD } from './gatehouse.ts';
+import { PASSWORD, type WrittenOptions } from './gatehouse.ts';
 
 /** A Gatehouse in a process of its own, which can be stopped, killed and started again over the same data. */
 export interface ServerProcess {
@@ -26,11 +26,13 @@ export interface ServerProcess {
 
 const MAIN = join(import.meta.dirname, '../../src/main.ts');
 
-export async function aServerProcess(): Promise<ServerProcess> {
+/** @param options as `registry.config.yaml` writes them, beside where it listens and keeps its data */
+export async function aServerProcess(options: WrittenOptions = {}): Promise<ServerProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'gatehouse-'));
   const config = join(folder, 'registry.config.yaml');
   const settings = {
-    http: { listen: '127.0.0.1:0' },
+    ...options,
+    http: { listen: '127.0.0.1:0', ...options.http },
     storage: { filesystem: { root: './storage' } },
     metadata: { sqlite: { path: './gatehouse.sqlite' } },
   };
