@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { type AdministrationRoom, LOCAL_CALLER, openAdministration } from '#access/administration.ts';
-import { type Access, openAccess } from '#access/open.ts';
+import { type Access, openAccess, openKeys } from '#access/open.ts';
 import type { Caller } from '#access/session.ts';
 import { type Throttle, openThrottle } from '#access/throttle.ts';
 import { type Users, openUsers } from '#access/users.ts';
@@ -203,6 +203,7 @@ function administrationOf(
     clock,
     note,
     throttle,
+    keys: openKeys({ metadata, clock, options: config.access }),
     retention: openRetentionAdministration({ metadata, clock, pruning }),
     emptyRetention: openRetentionAdministration({ ...empty, pruning: pruningOf(config, empty) }),
   });

@@ -12,10 +12,12 @@ import { eventAdministration } from './event-administration.ts';
 import { grantAdministration } from './grant-administration.ts';
 import { groupAdministration } from './group-administration.ts';
 import { inquiry } from './inquiry.ts';
+import { keyAdministration } from './key-administration.ts';
 import { requireOperation } from './requirement.ts';
 import { Rights } from './rights.ts';
 import { robotAdministration } from './robot-administration.ts';
 import { type Caller, Session } from './session.ts';
+import type { SigningKeys } from './signing-keys.ts';
 import { LOCAL } from './subject.ts';
 import { userAdministration } from './user-administration.ts';
 
@@ -33,6 +35,7 @@ export interface AdministrationRoom {
 
 /** What administration works on, with those who carry out what is of another room. */
 export interface AdministrationSurroundings extends AdministrationContext {
+  readonly keys: Pick<SigningKeys, 'rotate'>;
   readonly retention: (origin: Origin) => RetentionOperations;
   /** The same over a registry that has nothing: what there is for those who may not see what there is. */
   readonly emptyRetention: (origin: Origin) => RetentionOperations;
@@ -47,6 +50,7 @@ export function openAdministration(context: AdministrationSurroundings): Adminis
         ...userAdministration(context, caller),
         ...groupAdministration(context, caller),
         ...robotAdministration(context, caller),
+        ...keyAdministration(context.keys, caller),
         ...eventAdministration(context),
         ...context.retention(caller.origin),
       };

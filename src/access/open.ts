@@ -30,11 +30,21 @@ export interface AccessContext {
   readonly note: (origin: Origin, event: NewEvent) => void;
 }
 
+/** The keys that sign tokens, as the options have it. */
+export function openKeys({
+  metadata,
+  clock,
+  options,
+}: Pick<AccessContext, 'metadata' | 'clock' | 'options'>): SigningKeys {
+  const { lifetime, rotateKeysEvery } = options.tokens;
+  return openSigningKeys({ metadata, clock, rotateEveryMs: rotateKeysEvery, tokenLifetimeMs: lifetime });
+}
+
 export function openAccess({ metadata, clock, options, workloads, publicUrl, note }: AccessContext): Access {
-  const { lifetime, refreshLifetime, rotateKeysEvery } = options.tokens;
+  const { lifetime, refreshLifetime } = options.tokens;
   // Not the host a client happened to use: all nodes must mean the same.
   const service = publicUrl === undefined ? 'gatehouse' : new URL(publicUrl).host;
-  const keys = openSigningKeys({ metadata, clock, rotateEveryMs: rotateKeysEvery, tokenLifetimeMs: lifetime });
+  const keys = openKeys({ metadata, clock, options });
   const tokens = openTokens({ keys, clock, service, lifetimeMs: lifetime });
   const refreshTokens = openRefreshTokens({ metadata, clock, lifetimeMs: refreshLifetime });
   const throttle = openThrottle();

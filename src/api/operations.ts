@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { eventOperations } from './events.ts';
 import { groupOperations } from './groups.ts';
 import { inUseOperations } from './in-use.ts';
+import { keyOperations } from './keys.ts';
 import { policyOperations } from './policy.ts';
 import { pruneOperations } from './prune.ts';
 import { robotOperations } from './robots.ts';
@@ -14,6 +15,7 @@ export const operations = {
   ...userOperations,
   ...groupOperations,
   ...robotOperations,
+  ...keyOperations,
   ...eventOperations,
   ...tagOperations,
   ...pruneOperations,

@@ -5,6 +5,7 @@ import { configCommand } from './config.ts';
 import { gcCommand } from './gc.ts';
 import { groupCommand } from './group.ts';
 import { inUseCommand } from './in-use.ts';
+import { keysCommand } from './keys.ts';
 import { loginCommand, logoutCommand } from './login.ts';
 import { policyCommand } from './policy.ts';
 import { pruneCommand } from './prune.ts';
@@ -44,6 +45,7 @@ function gatehouseCommand(): Command {
     .addCommand(policyCommand())
     .addCommand(userCommand())
     .addCommand(groupCommand())
+    .addCommand(keysCommand())
     .addCommand(robotCommand())
     .addCommand(auditCommand())
     .addCommand(tagCommand())

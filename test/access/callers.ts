@@ -1,5 +1,7 @@
 import { type AdministrationSurroundings, LOCAL_CALLER, openAdministration } from '#access/administration.ts';
 import { AccessError } from '#access/errors.ts';
+import { openKeys } from '#access/open.ts';
+import { accessOptions } from '#access/options.ts';
 import { Rights } from '#access/rights.ts';
 import { type Caller, type Principal, Session, type TokenScope } from '#access/session.ts';
 import { openThrottle } from '#access/throttle.ts';
@@ -34,6 +36,7 @@ export function openCallers(metadata: Sql, clock: () => number = () => 1000): Ca
   const context: AdministrationSurroundings = {
     metadata,
     clock,
+    keys: openKeys({ metadata, clock: () => 0, options: accessOptions.parse({}) }),
     ...retentionOf(metadata, clock),
     note: (origin, event) => noted.push({ ...origin, ...event }),
     throttle: openThrottle(),

@@ -13,6 +13,7 @@ import { temporaryMetadata } from './metadata.ts';
 /** An input for every operation, about team-a where it can be. What comes after the check is of no concern here. */
 const INPUTS: { readonly [K in OperationId]: Readonly<Record<string, unknown>> } = {
   whoAmI: {},
+  rotateKeys: {},
   listRoles: {},
   listGrants: {},
   addGrant: { kind: 'user', subject: 'nobody', role: 'registry-viewer', scope: 'team-a/' },

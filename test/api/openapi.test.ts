@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import { openAdministration } from '#access/administration.ts';
+import { openKeys } from '#access/open.ts';
+import { accessOptions } from '#access/options.ts';
 import { openThrottle } from '#access/throttle.ts';
 import { OPENAPI_PATH, openApiDocument } from '#api/openapi.ts';
 import { type Operation, otherFields, pathFields, placeOfFields } from '#api/operation.ts';
@@ -60,6 +62,7 @@ async function servedRoutes(): Promise<string[]> {
     clock: () => 0,
     note: () => undefined,
     throttle: openThrottle(),
+    keys: openKeys({ metadata, clock: () => 0, options: accessOptions.parse({}) }),
     ...retentionOf(metadata, () => 0),
   });
   const routes = apiRoutes({

@@ -138,6 +138,16 @@ test('the audit trail says who did what here', async () => {
   expect((await run('audit --limit 1 --json')).stdout.trimEnd().split('\n')).toHaveLength(1);
 });
 
+test('the keys that sign tokens are changed, and the old ones taken back', async () => {
+  await using place = await temporaryPlace('');
+  const run = at(place);
+  expect((await run('keys rotate')).stdout).toMatch(/^signing with key \S{16}\n$/);
+  const revoked = await run('keys rotate --revoke --json');
+  expect(JSON.parse(revoked.stdout)).toEqual({ key: expect.stringMatching(/^\S{16}$/), revoked: true });
+  const events = (await run('audit --kind key.rotate --json')).stdout.trimEnd().split('\n');
+  expect(events.map((line) => Object(JSON.parse(line)).detail)).toEqual([{ revoked: true }, { revoked: false }]);
+});
+
 test('the users of an htpasswd file are imported', async () => {
   await using place = await temporaryPlace('');
   const run = at(place);

@@ -55,6 +55,7 @@ describe('every operation', () => {
     ['addGroupMember', { name: 'devs', member: 'bob' }],
     ['addGroupMember', { name: 'devs', member: 'oidc:https://issuer.example/a b%2F'.replace(' ', '+') }],
     ['listGroups', {}],
+    ['rotateKeys', { revoke: true }],
     ['addGrant', { kind: 'group', subject: 'devs', role: 'registry-editor', scope: 'team-c/' }],
     ['addGrant', { kind: 'user', subject: 'bob', role: 'registry-viewer', scope: 'team-c/app' }],
     ['listGrants', { scope: 'team-c/' }],
