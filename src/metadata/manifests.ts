@@ -99,6 +99,14 @@ export async function manifestsNaming(
   return rows.map((row) => row.manifest);
 }
 
+/** Whether any manifest of the repository names the blob. Asked with two texts, so that it is answered from memory. */
+export async function isBlobNamed(database: Sql, repository: string, blob: Digest): Promise<boolean> {
+  const rows = await database.all(sql`
+    select 1 as "one" from manifest_references
+    where repository = ${repository} and kind = 'blob' and target = ${blob} limit 1`);
+  return rows.length === 1;
+}
+
 /** A manifest as the referrers list shows it. */
 export interface ReferrerRow {
   readonly digest: Digest;

@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 import { findBlobSize, findBytes, linkBlob, repositoriesWithBlob, unlinkBlob } from '#metadata/blobs.ts';
 import { type Origin, recordEvent } from '#metadata/events.ts';
-import { manifestsNaming } from '#metadata/manifests.ts';
+import { isBlobNamed, manifestsNaming } from '#metadata/manifests.ts';
 import { ensureRepository } from '#metadata/repositories.ts';
 import { findLinkReview, reviewBlob, reviewLink } from '#metadata/reviews.ts';
 import type { Digest } from '#oci/digest.ts';
@@ -91,12 +91,14 @@ export function openBlobs(context: Context): Blobs {
 
 /**
  * Whoever is told that a blob is here can rely on it for the grace: a link that collection is about to look at is put off.
- * Returns false when collection was there first. What a manifest names needs no vouching, but costs one look to know.
+ * Returns false when collection was there first. What a manifest names needs no vouching: should it be removed, its links
+ * stay for the grace.
  */
 async function vouchFor({ metadata, clock, graces }: Context, repository: string, digest: Digest): Promise<boolean> {
   const review = await findLinkReview(metadata, repository, digest);
   // Half of it is left: a client that asks again and again does not make us write each time.
-  if (review === undefined || review > clock() + graces.blobMs / 2) return true;
+  if (review !== undefined && review > clock() + graces.blobMs / 2) return true;
+  if (review === undefined && (await isBlobNamed(metadata, repository, digest))) return true;
   return await metadata.transaction(async (inside) => {
     if ((await findBlobSize(inside, repository, digest)) === undefined) return false;
     await reviewLink(inside, { repository, digest, reviewAfter: clock() + graces.blobMs });

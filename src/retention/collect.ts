@@ -57,6 +57,8 @@ export interface CollectContext {
   readonly metadata: Sql;
   readonly store: BlobStore;
   readonly clock: () => number;
+  /** For how long a client that was told of a blob can rely on it, milliseconds. */
+  readonly graces: { readonly blobMs: number };
 }
 
 // A batch holds the database for one to five milliseconds, which is what a push may have to wait; the disk's fsync is
@@ -101,12 +103,14 @@ export async function collect(context: CollectContext, options: CollectOptions):
   return report;
 }
 
-async function forgetRemovedManifests({ metadata, clock }: CollectContext, undoWindowMs: number): Promise<number> {
+async function forgetRemovedManifests(context: CollectContext, undoWindowMs: number): Promise<number> {
+  const { metadata, clock, graces } = context;
   return await metadata.transaction(async (inside) => {
     const now = clock();
     const removed = await removedBefore(inside, now - undoWindowMs, BATCH);
-    for (const { repository, digest } of removed) {
-      await reviewRemovedLinks(inside, repository, digest, now);
+    for (const { repository, digest, removedAt } of removed) {
+      // While it was there nobody noted who was told of its blobs: the last may have been told as it was removed.
+      await reviewRemovedLinks(inside, repository, digest, Math.max(now, removedAt + graces.blobMs));
       await forgetRemoved(inside, repository, digest);
       await forgetHistories(inside, repository, digest);
       await reviewBlob(inside, digest, now);

@@ -15,7 +15,7 @@ const MANY = 1000;
  * or less. What goes because its subject is gone is not counted; it stays restorable anyway.
  */
 export async function previewCollection(
-  { metadata, clock }: CollectContext,
+  { metadata, clock, graces }: CollectContext,
   { undoWindowMs }: { undoWindowMs: number },
 ): Promise<CollectReport> {
   const now = clock();
@@ -24,8 +24,9 @@ export async function previewCollection(
   const links = new Map<string, { repository: string; digest: Digest }>();
   const bytes = new Set<Digest>((await dueBlobs(metadata, now, LOOKED_AT_MAX)).map(({ digest }) => digest));
   for (const link of await dueLinks(metadata, now, LOOKED_AT_MAX)) links.set(keyOf(link), link);
-  for (const { repository, digest } of forgotten) {
+  for (const { repository, digest, removedAt } of forgotten) {
     bytes.add(digest);
+    if (removedAt + graces.blobMs > now) continue;
     for (const target of await removedTargets(metadata, repository, digest, 'blob')) {
       links.set(keyOf({ repository, digest: target }), { repository, digest: target });
     }

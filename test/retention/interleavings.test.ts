@@ -50,6 +50,40 @@ describe('race 1: a client asks for a blob that is about to be let go', () => {
     expect(await here.isWhole(R, image)).toBe(true);
   });
 
+  /** Asks for blobs that an image names, and pushes another image over them without uploading. */
+  const canRelyOn = async (old: TestManifest, meanwhile: () => Promise<unknown>): Promise<boolean> => {
+    const document = { ...JSON.parse(old.bytes.toString()), annotations: { 'com.example.second': 'yes' } };
+    const derived = { ...old, ...aBlob({ bytes: JSON.stringify(document) }) };
+    for (const { digest } of old.blobs) await rooms.registry.blobs.find(R, digest);
+    await meanwhile();
+    await rooms.registry.manifests.push(pushOf(derived));
+    return await here.isWhole(R, derived);
+  };
+
+  it('asked while an image names it that is then deleted for good: the same', async () => {
+    const old = await here.pushNew(R, 'old');
+    rooms.advance(2 * HOUR);
+    await collecting();
+    const isWhole = await canRelyOn(old, async () => {
+      await rooms.registry.manifests.remove(R, { digest: old.digest }, ORIGIN);
+      rooms.advance(HOUR / 2);
+      await here.collect(0);
+    });
+    expect(isWhole).toBe(true);
+  });
+
+  it('asked while only a deleted image names it, whose undo window then ends: the same', async () => {
+    const old = await here.pushNew(R, 'old');
+    await rooms.registry.manifests.remove(R, { digest: old.digest }, ORIGIN);
+    rooms.advance(7 * DAY - 1000);
+    await collecting();
+    const isWhole = await canRelyOn(old, async () => {
+      rooms.advance(HOUR / 2);
+      await collecting();
+    });
+    expect(isWhole).toBe(true);
+  });
+
   it('asked last: it is told that there is none, and uploads', async () => {
     const image = aManifest();
     await pushBlobs(image);
