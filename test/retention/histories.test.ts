@@ -64,7 +64,7 @@ it('nothing that lives is ever missing, and nothing dead stays for ever', async 
     }),
     { numRuns: Number(process.env['GATEHOUSE_HISTORIES'] ?? 12), endOnFailure: false },
   );
-}, 120_000);
+}, 420_000);
 
 interface World {
   readonly rooms: Rooms;
