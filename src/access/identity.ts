@@ -1,29 +1,13 @@
-import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { setTimeout as wait } from 'node:timers/promises';
+import { hash, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { NewEvent, Origin } from '#metadata/events.ts';
-import { findRobotCredential } from '#metadata/robots.ts';
-import type { Sql } from '#metadata/sql.ts';
-import { findPasswordHash, replacePasswordHash } from '#metadata/users.ts';
-import { type Accounts, type Identity, NOBODY, stampOf } from './accounts.ts';
+import { type Accounts, type Identity, NOBODY } from './accounts.ts';
 import { parseCredentials } from './credentials.ts';
-import { AccessError, AuthenticationError } from './errors.ts';
-import { impossibleHash, needsRehash, rehashPassword, verifyPassword } from './password.ts';
+import { AuthenticationError } from './errors.ts';
+import { type Evidence, type LogInContext, openLogIn } from './log-in.ts';
 import { Session, type TokenScope } from './session.ts';
-import { CERTIFICATE_PREFIX, isRobotName } from './subject.ts';
-import type { Throttle } from './throttle.ts';
+import { CERTIFICATE_PREFIX } from './subject.ts';
 import { tokenScopeOf } from './token-scope.ts';
 import type { Tokens } from './tokens.ts';
-
-/** What a request brings to say who it comes from. */
-export interface Evidence {
-  /** The `Authorization` header. It counts before everything else: wrong, it is not made up for by a certificate. */
-  readonly authorization: string | undefined;
-  /** What the client certificate says, if it was checked and is one of those taken for an identity. */
-  readonly certificate?: string | undefined;
-  readonly address: string;
-  readonly requestId: string;
-}
 
 /** Says who a request comes from. */
 export interface Authenticator {
@@ -46,26 +30,9 @@ export interface Authenticator {
   sessionOf(identity: Identity): Promise<Session>;
 }
 
-export interface AuthenticatorContext {
-  readonly metadata: Sql;
-  readonly clock: () => number;
+export interface AuthenticatorContext extends LogInContext {
   readonly accounts: Accounts;
   readonly tokens: Tokens;
-  readonly throttle: Throttle;
-  /** Workloads, by the tokens of their issuers. */
-  readonly workloads: Workloads;
-  /** No wrong password is answered sooner, so that no difference in our work can be seen. */
-  readonly failureDelayMs: number;
-  /** For the audit trail. */
-  readonly note: (origin: Origin, event: NewEvent) => void;
-}
-
-/** Whoever can say of an issuer's token whose it is. */
-export interface Workloads {
-  /** Whether a token claims to be of an issuer we know; says nothing of whether it is good. */
-  isForUs(token: string): boolean;
-  /** @throws {AuthenticationError} */
-  verify(token: string): Promise<Identity>;
 }
 
 /** What was found good before, and what came of it. Rights are as of `version`. */
@@ -79,8 +46,6 @@ interface Remembered {
   version: number;
 }
 
-/** The user name that stands for "the password is a workload's token". */
-const WORKLOAD_USER = 'oidc';
 // A client sends the same header thousands of times; a derivation of a quarter second for each would be all we did.
 const REMEMBERED_MAX = 10_000;
 const REMEMBERED_MS = 60_000;
@@ -88,8 +53,6 @@ const REMEMBERED_MS = 60_000;
 // are worth more than five minutes.
 const RECENT_MAX = 1000;
 const RECENT_MS = 1000;
-/** How long a workload that came from an address is not announced again. */
-const GREETED_MS = 10 * 60_000;
 
 /**
  * Opens the door.
@@ -118,7 +81,7 @@ export function openAuthenticator(context: AuthenticatorContext): Authenticator 
     return found;
   };
   const underway = new Map<string, Promise<Remembered>>();
-  const { logIn, logInWithToken } = passwordDoor(context);
+  const { logIn, logInWithToken } = openLogIn(context);
 
   const sessionOf = async (identity: Identity, token?: TokenScope): Promise<Session> => {
     const rights = await accounts.rightsOf(identity);
@@ -221,107 +184,4 @@ function textOf(authorization: string | undefined, certificate: string | undefin
 
 function certificateIdentity(value: string): Identity {
   return { principal: { name: `${CERTIFICATE_PREFIX}${value}`, kind: 'certificate' }, stamp: '', groups: [] };
-}
-
-/** Who it is, or why it is nobody: for the audit trail, never for who tried. */
-type Checked =
-  | { readonly identity: Identity; readonly refusal?: never }
-  | { readonly identity?: never; readonly refusal: string };
-
-interface PasswordDoor {
-  readonly logIn: (name: string, password: string, evidence: Evidence) => Promise<Identity>;
-  readonly logInWithToken: (token: string, evidence: Evidence) => Promise<Identity>;
-}
-
-/** Names with passwords, robots with secrets, workloads with tokens: whatever is tried and can be guessed at. */
-function passwordDoor(context: AuthenticatorContext): PasswordDoor {
-  const { metadata, clock, throttle, workloads, failureDelayMs, note } = context;
-  const nobody = impossibleHash();
-  // Their tokens are looked at all the time, by somebody who remembers them: that is not a login each time.
-  const greeted = new LRUCache<string, true>({ max: REMEMBERED_MAX, ttl: GREETED_MS });
-
-  const checkUser = async (name: string, password: string): Promise<Checked> => {
-    const passwordHash = await findPasswordHash(metadata, name);
-    // An unknown name is worked on like any other.
-    const isRight = await verifyPassword(password, passwordHash ?? nobody);
-    if (!isRight || passwordHash === undefined) return { refusal: 'wrong name or password' };
-    if (!needsRehash(passwordHash)) {
-      return { identity: { principal: { name, kind: 'user' }, stamp: stampOf(passwordHash), groups: [] } };
-    }
-    const to = await rehashPassword(password);
-    await metadata.transaction((inside) => replacePasswordHash(inside, { name, from: passwordHash, to }));
-    // Another login may have replaced it at the same moment, or somebody set another password.
-    return await checkUser(name, password);
-  };
-
-  const checkRobot = async (name: string, secret: string): Promise<Checked> => {
-    const robot = await findRobotCredential(metadata, name);
-    const isRight = secretFits(secret, robot?.secretHash ?? '');
-    if (!isRight || robot === undefined) return { refusal: 'wrong name or secret' };
-    if (robot.disabledAt !== null) return { refusal: 'the robot is disabled' };
-    const expiresAt = robot.expiresAt ?? undefined;
-    if (expiresAt !== undefined && expiresAt <= clock()) return { refusal: 'the robot has expired' };
-    return {
-      identity: { principal: { name, kind: 'robot' }, stamp: stampOf(robot.secretHash), groups: [], expiresAt },
-    };
-  };
-
-  const tell = (actor: string, { address, requestId }: Evidence, refusal?: string): void =>
-    note(
-      { actor, address, requestId },
-      { kind: 'login', ...(refusal === undefined ? {} : { outcome: 'refused', reason: refusal }) },
-    );
-
-  const logInWithToken = async (token: string, evidence: Evidence): Promise<Identity> => {
-    try {
-      const identity = await workloads.verify(token);
-      const { name } = identity.principal;
-      const visit = `${name} ${evidence.address}`;
-      if (!greeted.has(visit)) tell(name, evidence);
-      greeted.set(visit, true);
-      return identity;
-    } catch (error) {
-      if (error instanceof AuthenticationError) tell('oidc', evidence, error.message);
-      throw error;
-    }
-  };
-
-  return {
-    logInWithToken,
-    async logIn(name, password, evidence) {
-      if (name === WORKLOAD_USER && workloads.isForUs(password)) return await logInWithToken(password, evidence);
-      const began = performance.now();
-      const isRobot = isRobotName(name);
-      // A robot's secret is not one that can be guessed: whoever tries must not keep the robot out.
-      const account = isRobot ? undefined : name;
-      await throttle.wait(account, evidence.address);
-      const checked = await (isRobot ? checkRobot : checkUser)(name, password).catch(asSlowDown);
-      if (checked.identity !== undefined) {
-        throttle.succeeded(account);
-        tell(name, evidence);
-        return checked.identity;
-      }
-      throttle.failed(account, evidence.address);
-      tell(shown(name), evidence, checked.refusal);
-      await wait(Math.max(failureDelayMs - (performance.now() - began), 0));
-      throw new AuthenticationError('credentials', checked.refusal);
-    },
-  };
-}
-
-/** So many passwords wait to be checked that this one was not: a crowd, whoever they are. */
-function asSlowDown(error: unknown): never {
-  if (!(error instanceof AccessError) || error.reason !== 'busy') throw error;
-  throw new AuthenticationError('slow-down', 'too many passwords to check', { cause: error });
-}
-
-function secretFits(secret: string, secretHash: string): boolean {
-  const found = Buffer.from(hash('sha256', secret, 'hex'));
-  const expected = Buffer.from(secretHash.padEnd(found.length, ' '));
-  return expected.length === found.length && timingSafeEqual(found, expected);
-}
-
-/** People type passwords into the field for names: what is no possible name is not kept. */
-function shown(name: string): string {
-  return isRobotName(name) || /^[a-z0-9][a-z0-9._@-]{0,63}$/.test(name) ? name : '(no possible name)';
 }

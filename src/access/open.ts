@@ -1,7 +1,8 @@
 import type { NewEvent, Origin } from '#metadata/events.ts';
 import type { Sql } from '#metadata/sql.ts';
 import { openAccounts } from './accounts.ts';
-import { type Authenticator, type Workloads, openAuthenticator } from './identity.ts';
+import { type Authenticator, openAuthenticator } from './identity.ts';
+import type { Workloads } from './log-in.ts';
 import type { AccessOptions } from './options.ts';
 import { type RefreshTokens, openRefreshTokens } from './refresh-tokens.ts';
 import { type SigningKeys, openSigningKeys } from './signing-keys.ts';

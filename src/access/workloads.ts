@@ -1,6 +1,6 @@
 import type { Identity } from './accounts.ts';
 import { AuthenticationError } from './errors.ts';
-import type { Workloads } from './identity.ts';
+import type { Workloads } from './log-in.ts';
 import { type OidcContext, OidcError, openOidc } from './oidc.ts';
 import type { OidcIssuer } from './oidc-options.ts';
 

@@ -1,5 +1,6 @@
 import { AuthenticationError } from '#access/errors.ts';
-import type { Authenticator, Evidence } from '#access/identity.ts';
+import type { Authenticator } from '#access/identity.ts';
+import type { Evidence } from '#access/log-in.ts';
 import type { Permission } from '#access/permissions.ts';
 import type { Session } from '#access/session.ts';
 import { scopeFor } from '#access/token-scope.ts';

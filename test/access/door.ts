@@ -1,4 +1,4 @@
-import type { Workloads } from '#access/identity.ts';
+import type { Workloads } from '#access/log-in.ts';
 import { type Access, openAccess } from '#access/open.ts';
 import type { Session } from '#access/session.ts';
 import type { NewEvent, Origin } from '#metadata/events.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Evidence } from '#access/identity.ts';
+import type { Evidence } from '#access/log-in.ts';
 import { type Door, openDoor } from './door.ts';
 import { temporaryMetadata } from './metadata.ts';
 
