@@ -26,7 +26,7 @@ import type { Uploads } from '#registry/uploads.ts';
 import { type VerifyOptions, type VerifyReport, verify } from '#registry/verify.ts';
 import { openRetentionAdministration } from '#retention/administration.ts';
 import type { ApplyReport } from '#retention/apply.ts';
-import { type CollectReport, collect } from '#retention/collect.ts';
+import { type CollectReport, collect, isCollectionDue } from '#retention/collect.ts';
 import { type Orphan, collectOrphans } from '#retention/orphans.ts';
 import { previewCollection } from '#retention/preview.ts';
 import { type PruneContext, type Pruning, openPruning } from '#retention/prune.ts';
@@ -252,8 +252,12 @@ function collectionJobs(config: Config, context: Context, metrics: Metrics): Job
     {
       name: 'collection',
       schedule: collection.schedule,
-      async run(signal) {
+      // An idle registry writes nothing, not even a lease.
+      async due() {
         await countQueue(context, metrics);
+        return await isCollectionDue(context, { undoWindowMs });
+      },
+      async run(signal) {
         const { removedObjects, freedBytes, ...others } = await collect(context, { undoWindowMs, signal });
         metrics.collected({ objects: removedObjects, bytes: freedBytes });
         await countQueue(context, metrics);

@@ -67,6 +67,22 @@ const BATCH = 50;
 const REMOVALS_AT_ONCE = 4;
 const COLLECTOR: Origin = { actor: 'system:collector', address: '', requestId: '' };
 
+/** Whether a run would find anything to look at. Reads only. */
+export async function isCollectionDue(
+  { metadata, clock }: CollectContext,
+  { undoWindowMs }: Pick<CollectOptions, 'undoWindowMs'>,
+): Promise<boolean> {
+  const now = clock();
+  const first = await Promise.all([
+    removedBefore(metadata, now - undoWindowMs, 1),
+    dueSubjects(metadata, now, 1),
+    dueLinks(metadata, now, 1),
+    dueBlobs(metadata, now, 1),
+    discardedObjects(metadata, 1),
+  ]);
+  return first.some((rows) => rows.length > 0);
+}
+
 /** Runs until nothing is due, or the signal says stop. Safe beside running servers, and beside itself. */
 export async function collect(context: CollectContext, options: CollectOptions): Promise<CollectReport> {
   const report = { forgottenManifests: 0, removedReferrers: 0, unlinkedBlobs: 0, removedObjects: 0, freedBytes: 0 };

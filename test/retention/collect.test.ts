@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newLocation } from '#registry/bytes.ts';
-import { collect } from '#retention/collect.ts';
+import { collect, isCollectionDue } from '#retention/collect.ts';
 import { collectOrphans } from '#retention/orphans.ts';
 import { previewCollection } from '#retention/preview.ts';
 import type { BlobStore } from '#storage/driver.ts';
@@ -21,6 +21,22 @@ const remove = (repository: string, digest: Parameters<Playground['has']>[1]) =>
   rooms.registry.manifests.remove(repository, { digest }, ORIGIN);
 
 describe('collection', () => {
+  it('is due when there is something to look at, and not otherwise', async () => {
+    const isDue = () => isCollectionDue(rooms.context, { undoWindowMs: 7 * DAY });
+    const image = await here.pushNew('c/r', 'v1');
+    expect(await isDue()).toBe(false);
+    rooms.advance(2 * HOUR);
+    expect(await isDue()).toBe(true);
+    await here.collect();
+    expect(await isDue()).toBe(false);
+    await remove('c/r', image.digest);
+    expect(await isDue()).toBe(true);
+    await here.collect();
+    expect(await isDue()).toBe(false);
+    rooms.advance(8 * DAY);
+    expect(await isDue()).toBe(true);
+  });
+
   it('takes nothing that lives, however old', async () => {
     const image = await here.pushNew('c/used', 'v1');
     const child = await here.pushNew('c/used');
