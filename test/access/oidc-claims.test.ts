@@ -140,8 +140,7 @@ describe('a condition', () => {
   test('is judged at once however many stars it has', async () => {
     await using scene = await openScene({ user: 'ci:{login}', conditions: { ref: `${'*a'.repeat(60)}b` } });
     const token = await scene.issuer.token({ login: 'x', ref: 'a'.repeat(256) });
-    const started = performance.now();
+    // Backtracking would take longer than any test may.
     expect(await outcome(scene.oidc.verify(token))).toBe('condition');
-    expect(performance.now() - started).toBeLessThan(2000);
   });
 });
