@@ -48,6 +48,8 @@ export interface Workstation {
   /** Runs a client that must not succeed; returns what it complained about. */
   fail(program: string, args: readonly string[], options?: RunOptions): Promise<string>;
   start(program: string, args: readonly string[], options?: RunOptions): Running;
+  /** What a client is started with here, before arguments of its own; for scripts that call it. */
+  wordsOf(program: string): readonly string[];
   /** Logs a client in, as the administrator unless told otherwise, and leaves the login where the client keeps it. */
   logIn(program: string, host: string, login?: Partial<Login>): Promise<Ending>;
   remove(): Promise<void>;
@@ -121,15 +123,18 @@ export async function aWorkstation({ names }: WorkstationOptions = {}): Promise<
   await writeFile(join(folder, '.config/containers/policy.json'), '{"default":[{"type":"insecureAcceptAnything"}]}');
   if (names !== undefined) await makeOwnEtc(folder, names);
   const mounts = names === undefined ? {} : OWN_ETC;
+  const wordsOf = (program: string): readonly string[] => [
+    ...wrapperOf(program, folder, mounts),
+    program,
+    ...globalArguments(program, folder),
+  ];
   const start = (program: string, args: readonly string[], options?: RunOptions): Running =>
-    launch([...wrapperOf(program, folder, mounts), program, ...globalArguments(program, folder), ...args], {
-      ...options,
-      environment: environmentOf(folder),
-    });
+    launch([...wordsOf(program), ...args], { ...options, environment: environmentOf(folder) });
   const run: Workstation['run'] = (program, args, options) => start(program, args, options).ended;
   return {
     folder,
     start,
+    wordsOf,
     run,
     async succeed(program, args, options) {
       const ending = await run(program, args, options);

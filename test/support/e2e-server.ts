@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { call } from './client.ts';
 import { type Ending, type Running, launch } from './clients.ts';
-import { PASSWORD, type WrittenOptions } from './gatehouse.ts';
+import { PASSWORD, USER, type WrittenOptions } from './gatehouse.ts';
 
 /** A Gatehouse in a process of its own, which can be stopped, killed and started again over the same data. */
 export interface ServerProcess {
@@ -19,7 +19,7 @@ export interface ServerProcess {
   ended(): Promise<Ending>;
   /** Requests being answered now, but for the one that asks. */
   inFlight(): Promise<number>;
-  /** Runs `gatehouse <args>` over the same configuration. */
+  /** Runs `gatehouse <args>` over the same configuration; with `--server`, as the administrator. */
   command(...args: readonly string[]): Promise<Ending>;
   remove(): Promise<void>;
 }
@@ -37,7 +37,8 @@ export async function aServerProcess(options: WrittenOptions = {}): Promise<Serv
     metadata: { sqlite: { path: './gatehouse.sqlite' } },
   };
   await writeFile(config, stringify(settings));
-  const environment = { PATH: process.env.PATH, GATEHOUSE_ADMIN_PASSWORD: PASSWORD };
+  const administrator = { GATEHOUSE_USER: USER, GATEHOUSE_PASSWORD: PASSWORD };
+  const environment = { PATH: process.env.PATH, GATEHOUSE_ADMIN_PASSWORD: PASSWORD, ...administrator };
   const gatehouse = (args: readonly string[], limitSeconds: number): Running =>
     launch([process.execPath, MAIN, ...args, '--config', config], { environment, limitSeconds });
   let running: Running | undefined;
