@@ -109,14 +109,18 @@ describeClient(['cosign', 'notation', 'oras', 'crane', 'podman', 'skopeo'], () =
       const before = { tags: await tagsOf(server.url, repository), referrers: await referrersOf(repository, digest) };
       expect(before.tags).toEqual(['v1', 'v2', ...Object.values(images).flatMap(signatureTags)].toSorted());
 
-      const { tags, items } = await plan(repository, ...place);
-      expect([tags, items.flatMap(({ item, tag, fate }) => (item === 'tag' ? [[tag, fate]] : []))]).toEqual([
-        { keep: 1, delete: 1 },
-        [
-          ['v1', 'delete'],
-          ['v2', 'keep'],
-        ],
-      ]);
+      const { items } = await plan(repository, ...place);
+      const fates = items.flatMap(({ item, tag, fate, reason }) => (item === 'tag' ? [[tag, fate, reason]] : []));
+      const signatures = Object.values(images).flatMap((image) =>
+        signatureTags(image).map((tag) => [tag, 'keep', `belongs to ${image.manifest.digest}, which stays`]),
+      );
+      expect(new Set(fates)).toEqual(
+        new Set([
+          ['v1', 'delete', expect.stringContaining('not held by keepMostRecent 1')],
+          ['v2', 'keep', expect.stringContaining('among the 1 most recent')],
+          ...signatures,
+        ]),
+      );
       await pruneTags(repository, ...place);
       expect(await tagsOf(server.url, repository)).toEqual(before.tags.filter((tag) => tag !== 'v1'));
       // What has lost its tag is there until its time is up, signed as it was.
@@ -156,7 +160,7 @@ describeClient(['cosign', 'notation', 'oras', 'crane', 'podman', 'skopeo'], () =
       await pruneTags(repository);
       const { items } = await pruneUntagged(repository);
       const deleted = items.flatMap((one) => (one.fate === 'delete' ? [one.digest] : []));
-      expect(deleted.toSorted()).toEqual([digest, own].toSorted());
+      expect(new Set(deleted)).toEqual(new Set([digest, own]));
       await expectPulled(named(repository, 'v2'), images.shared, '--arch', 'amd64');
       await expectPulled(named(repository, 'v2'), images.two, '--arch', 'arm64');
       await gatehouse('restore', `${repository}:v1`);
@@ -233,6 +237,7 @@ interface Plan {
     readonly tag?: string;
     readonly digest: string;
     readonly fate: string;
+    readonly reason: string;
   }[];
 }
 
