@@ -36,6 +36,14 @@ export async function withAdministration<T>(
   );
 }
 
+/** What to type behind another command to point it at the same place; what the environment says needs no word. */
+export function samePlaceText({ server, config }: AdministrationFlags): string {
+  const [flag, value] = server === undefined ? ['--config', config] : ['--server', server];
+  if (value === undefined || value === process.env['GATEHOUSE_SERVER']) return '';
+  const isPlain = /^[\w./:@%+=-]+$/.test(value);
+  return ` ${flag} ${isPlain ? value : `'${value.replaceAll("'", `'\\''`)}'`}`;
+}
+
 /**
  * The origin of a server, from what people type: `registry.example.com` means https.
  *

@@ -1,7 +1,12 @@
 import { Command } from 'commander';
 import type { Administration, Output } from '#api/operations.ts';
 import type { PruneItem, PrunePlan } from '#api/prune.ts';
-import { type AdministrationFlags, addAdministrationFlags, withAdministration } from './administration.ts';
+import {
+  type AdministrationFlags,
+  addAdministrationFlags,
+  samePlaceText,
+  withAdministration,
+} from './administration.ts';
 import { momentText, printAnswer, tableText } from './output.ts';
 import { type ShownPlan, itemText, itemsOf, planText } from './prune-plan.ts';
 import { UsageError } from './usage.ts';
@@ -50,13 +55,13 @@ async function plan(flags: PruneFlags): Promise<void> {
     const fate = all === true || json === true ? undefined : 'delete';
     return { ...made, items: await itemsOf(administration, made.id, { fate }) };
   });
-  printAnswer(flags, shown, (one) => `${planText(one)}\n${nextStep(one)}`);
+  printAnswer(flags, shown, (one) => `${planText(one)}\n${nextStep(one, flags)}`);
 }
 
-function nextStep({ id, tags, revisions, manifests, stops }: PrunePlan): string {
+function nextStep({ id, tags, revisions, manifests, stops }: PrunePlan, flags: PruneFlags): string {
   if (tags.delete + revisions.delete + manifests.delete === 0) return 'nothing is to be deleted';
   const override = stops.length === 0 ? '' : ' --override-brake';
-  return `nothing was deleted; to carry it out: gatehouse prune --confirm ${id}${override}`;
+  return `nothing was deleted; to carry it out: gatehouse prune --confirm ${id}${override}${samePlaceText(flags)}`;
 }
 
 async function confirm(named: string | true, flags: PruneFlags): Promise<void> {
@@ -69,7 +74,7 @@ async function confirm(named: string | true, flags: PruneFlags): Promise<void> {
     const items = outcome.skipped === 0 ? [] : await itemsOf(administration, id, { fate: 'delete' });
     return { report: outcome, skipped: items.filter((item) => item.outcome?.startsWith('skipped') === true) };
   });
-  printAnswer(flags, { ...report, skippedItems: skipped }, () => reportText(report, skipped));
+  printAnswer(flags, { ...report, skippedItems: skipped }, () => reportText(report, skipped, flags));
   if (report.stops.length > 0) process.exitCode = 1;
 }
 
@@ -82,12 +87,12 @@ async function newestPlan(administration: Administration): Promise<string> {
   return good.id;
 }
 
-function reportText(report: Output<'confirmPlan'>, skipped: readonly PruneItem[]): string {
+function reportText(report: Output<'confirmPlan'>, skipped: readonly PruneItem[], flags: PruneFlags): string {
   const { plan: id, stops, tags, revisions, manifests, gone } = report;
   if (stops.length > 0) {
     return [
       ...stops.map(({ reason }) => `stopped: ${reason}`),
-      `nothing was deleted; to let it pass all the same: gatehouse prune --confirm ${id} --override-brake`,
+      `nothing was deleted; to let it pass all the same: gatehouse prune --confirm ${id} --override-brake${samePlaceText(flags)}`,
     ].join('\n');
   }
   return [

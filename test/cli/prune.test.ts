@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { samePlaceText } from '../../src/cli/administration.ts';
 import { call } from '../support/client.ts';
 import { MOMENT, type Scene, WAYS, type Way, aScene } from './scene.ts';
 
@@ -36,7 +37,7 @@ test.each(WAYS)('a plan is shown, then carried out, and what it came to stays, %
         `delete  team-a/app:v2  ${reason}`,
         '',
         `plan ${id}, made ${MOMENT} by ${by}: 2 tags, 0 revisions and 0 manifests go, 2, 0 and 4 stay, in 1 repositories`,
-        `nothing was deleted; to carry it out: gatehouse prune --confirm ${id}\n$`,
+        `nothing was deleted; to carry it out: gatehouse prune --confirm ${id}${scene.place}\n$`,
       ].join('\n'),
     ),
   );
@@ -98,12 +99,12 @@ test.each(WAYS)('the brake stops a plan until it is overridden, %s', async (way)
   const id = await planOf(scene);
   const reason = 'it would take 3 of 4 tags, 75%, more than 50%, of';
   expect(planned.stdout).toContain(`\nthe brake will stop it: ${reason} team-a/app\n`);
-  expect(planned.stdout).toContain(`gatehouse prune --confirm ${id} --override-brake\n`);
+  expect(planned.stdout).toContain(`gatehouse prune --confirm ${id} --override-brake${scene.place}\n`);
   expect(await scene.run(`prune --confirm ${id}`)).toEqual({
     code: 1,
     stdout:
       `stopped: ${reason} team-a/app\nstopped: ${reason} the registry\n` +
-      `nothing was deleted; to let it pass all the same: gatehouse prune --confirm ${id} --override-brake\n`,
+      `nothing was deleted; to let it pass all the same: gatehouse prune --confirm ${id} --override-brake${scene.place}\n`,
     stderr: '',
   });
   expect(await tagsOf(scene)).toEqual(['v1', 'v2', 'v3', 'v4']);
@@ -147,4 +148,11 @@ test('without rules nothing is to be deleted', async () => {
   await using scene = await aScene('on the data');
   await scene.push(R, 'v1');
   expect((await scene.run('prune')).stdout).toMatch(/in 0 repositories\nnothing is to be deleted\n$/);
+});
+
+test.each([
+  ['registry.example.com', ' --server registry.example.com'],
+  ["my server's", String.raw` --server 'my server'\''s'`],
+])('the next command is pointed at the same place: %s', (server, text) => {
+  expect(samePlaceText({ server, config: 'not/asked.yaml' })).toBe(text);
 });

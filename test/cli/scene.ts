@@ -8,6 +8,8 @@ export interface Scene extends AsyncDisposable {
   readonly gatehouse: Gatehouse;
   /** Runs a command on its data, or on the server, as the scene is set. */
   run(words: string): Promise<Outcome>;
+  /** What a command that one prints ends with, to be pointed at the same place. */
+  readonly place: string;
   /** Pushes a new image under a tag. */
   push(repository: string, tag: string): Promise<TestManifest>;
 }
@@ -23,6 +25,7 @@ export async function aScene(way: Way, rules: readonly object[] = []): Promise<S
     way === 'on a server' ? { GATEHOUSE_SERVER: url, GATEHOUSE_USER: USER, GATEHOUSE_PASSWORD: PASSWORD } : {};
   return {
     gatehouse,
+    place: way === 'on a server' ? '' : ` --config ${configFile}`,
     run: (words) =>
       here([...words.split(' '), ...(way === 'on a server' ? [] : ['--config', configFile])], environment),
     async push(repository, tag) {
