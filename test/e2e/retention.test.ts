@@ -12,7 +12,7 @@ import { type Desk, aDesk } from '#test/support/e2e-signing.ts';
 const PLAIN = '--tls-verify=false';
 // deleteUntaggedAfter is a minute at least; the tests of one server wait for it side by side.
 const LIMIT_SECONDS = 120;
-// Only the newest ten plans are kept, of all that the tests make.
+// Each look makes a plan, and only the newest ten are kept: a plan has to outlast those of the tests beside it.
 const POLL_MS = 4000;
 
 /** Of each repository one tag is kept. Nothing runs by the clock but collection, and that every second. */
@@ -27,6 +27,12 @@ describeClient(['cosign', 'notation', 'oras', 'crane', 'podman', 'skopeo'], () =
   let server: ServerProcess;
   let admin: Workstation;
   let desk: Desk;
+  const made: Layout[] = [];
+  const anImage = async (): Promise<Layout> => {
+    const layout = await aLayout();
+    made.push(layout);
+    return layout;
+  };
   const begin = (retention: object): void => {
     beforeAll(async () => {
       server = await aServerProcess({ retention: { ...retention } });
@@ -36,6 +42,7 @@ describeClient(['cosign', 'notation', 'oras', 'crane', 'podman', 'skopeo'], () =
       desk = await aDesk(admin);
     });
     afterAll(async () => {
+      await Promise.all(made.splice(0).map((layout) => layout.remove()));
       await admin.remove();
       await server.remove();
     });
@@ -44,7 +51,7 @@ describeClient(['cosign', 'notation', 'oras', 'crane', 'podman', 'skopeo'], () =
   const named = (repository: string, tag: string): string => `${server.host}/${repository}:${tag}`;
   const pinned = (repository: string, digest: string): string => `${server.host}/${repository}@${digest}`;
   const push = async (repository: string, tag: string): Promise<Layout> => {
-    const layout = await aLayout();
+    const layout = await anImage();
     await pushAs(layout, repository, tag);
     return layout;
   };
@@ -145,7 +152,7 @@ describeClient(['cosign', 'notation', 'oras', 'crane', 'podman', 'skopeo'], () =
 
     it.concurrent('an index that stays keeps its children, also those it shares with one that goes', async () => {
       const repository = aRepository();
-      const images = { shared: await aLayout(), one: await aLayout(), two: await aLayout() };
+      const images = { shared: await anImage(), one: await anImage(), two: await anImage() };
       for (const [tag, arm64] of [['v1', images.one] as const, ['v2', images.two] as const]) {
         await admin.succeed('podman', ['manifest', 'create', `${repository}-${tag}`]);
         for (const [architecture, { folder }] of [['amd64', images.shared] as const, ['arm64', arm64] as const]) {
