@@ -5,11 +5,11 @@
 import { buffer } from 'node:stream/consumers';
 import { findBytes } from '#metadata/blobs.ts';
 import { findManifest, findManifestByTag, referrersAfter } from '#metadata/manifests.ts';
-import { isIndexTag, subjectOfTag } from '#oci/cosign-tag.ts';
 import type { Digest } from '#oci/digest.ts';
 import { RegistryError } from '#oci/errors.ts';
 import { type Descriptor, type Manifest, parseManifest } from '#oci/manifest.ts';
 import { isImageConfig, isImageLayer } from '#oci/media-type.ts';
+import { isIndexTag, subjectOfTag } from '#oci/referrer-tag.ts';
 import type { Context } from './context.ts';
 
 /** A manifest that is to be an attachment. */

@@ -11,10 +11,10 @@ import {
   tagsEndedAt,
 } from '#metadata/tag-revisions.ts';
 import { findTag } from '#metadata/tags.ts';
-import { cosignTagsOf } from '#oci/cosign-tag.ts';
 import type { Digest } from '#oci/digest.ts';
 import { RegistryError } from '#oci/errors.ts';
 import type { Reference } from '#oci/reference.ts';
+import { referrerTagsOf } from '#oci/referrer-tag.ts';
 import type { Context } from './context.ts';
 import { type Act, moveTag } from './tags.ts';
 
@@ -124,7 +124,7 @@ async function bringBack(metadata: Sql, repository: string, root: Digest, act: A
 /** Signatures under cosign's tags that are gone; returns the manifests they are to point at. */
 async function restoreCosignTags(metadata: Sql, repository: string, subject: Digest, act: Act): Promise<Digest[]> {
   const restored: Digest[] = [];
-  for (const name of cosignTagsOf(subject)) {
+  for (const name of referrerTagsOf(subject)) {
     if ((await findTag(metadata, repository, name)) !== undefined) continue;
     const [last] = await revisionsOf(metadata, repository, name, { limit: 1 });
     if (last === undefined) continue;

@@ -11,7 +11,7 @@ import { findPlannedManifest, findSubject, findTagRow, wasTaggedSince } from '#m
 import type { Sql } from '#metadata/sql.ts';
 import { deleteRevision, findRevision } from '#metadata/tag-revisions.ts';
 import { findTag, tagsAt } from '#metadata/tags.ts';
-import { subjectOfTag } from '#oci/cosign-tag.ts';
+import { subjectOfTag } from '#oci/referrer-tag.ts';
 import { removeManifest } from '#registry/removal.ts';
 import { type Act, endTag } from '#registry/tags.ts';
 

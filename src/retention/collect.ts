@@ -29,8 +29,8 @@ import {
 import type { Sql } from '#metadata/sql.ts';
 import { forgetHistories } from '#metadata/tag-revisions.ts';
 import { tagsAt } from '#metadata/tags.ts';
-import { cosignTagsOf } from '#oci/cosign-tag.ts';
 import type { Digest } from '#oci/digest.ts';
+import { referrerTagsOf } from '#oci/referrer-tag.ts';
 import { removeManifest } from '#registry/removal.ts';
 import { endTag } from '#registry/tags.ts';
 import type { BlobStore } from '#storage/driver.ts';
@@ -155,7 +155,7 @@ async function removeBelongings(metadata: Sql, repository: string, subject: Dige
   const removal = (await findRemoved(metadata, repository, subject))?.removal;
   const belongings = new Set<Digest>();
   // The index of what is attached first: as long as it is there it names the rest.
-  for (const name of cosignTagsOf(subject)) {
+  for (const name of referrerTagsOf(subject)) {
     const digest = await endTag(metadata, { repository, name, why: 'pruned' }, act);
     if (digest !== undefined) belongings.add(digest);
   }

@@ -5,8 +5,9 @@
  *                   ──▶ what has it as its subject
  *                   ──▶ what cosign's tags for it point at
  */
-import { subjectOfTag } from '#oci/cosign-tag.ts';
+
 import type { Digest } from '#oci/digest.ts';
+import { subjectOfTag } from '#oci/referrer-tag.ts';
 import type { ManifestFact, RepositoryFacts, TagFact } from './facts.ts';
 
 /** A step from a manifest to what lives because it does. */

@@ -1,8 +1,8 @@
 import { type Glob, compileGlob } from '#base/glob.ts';
 import { type PullRow, recordPull } from '#metadata/pulls.ts';
 import type { Sql } from '#metadata/sql.ts';
-import { subjectOfTag } from '#oci/cosign-tag.ts';
 import type { Digest } from '#oci/digest.ts';
+import { subjectOfTag } from '#oci/referrer-tag.ts';
 import { PULL_COARSENESS_MS } from './facts.ts';
 
 /** A manifest that was sent to somebody. */

@@ -19,7 +19,7 @@ export function isIndexTag(tag: string): boolean {
 }
 
 /** The tags under which clients look for what belongs to a manifest. */
-export function cosignTagsOf(subject: Digest): readonly string[] {
+export function referrerTagsOf(subject: Digest): readonly string[] {
   const stem = `${algorithmOf(subject)}-${hexOf(subject)}`;
   return [stem, `${stem}.sig`, `${stem}.att`, `${stem}.sbom`];
 }
