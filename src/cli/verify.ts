@@ -9,7 +9,7 @@ type Kind = 'missing' | 'corrupt' | 'orphaned';
 const REMEDIES: Readonly<Record<Kind, string>> = {
   missing: 'restore these files from a backup, or delete the images that use them and push them again',
   corrupt: 'check the disk, then restore these files from a backup, or delete the images that use them and push again',
-  orphaned: 'nothing uses these bytes; `gatehouse gc` removes them',
+  orphaned: 'nothing uses these bytes; `gatehouse gc --orphans` removes them',
 };
 
 /** `gatehouse verify`: whether all bytes are what the metadata says. */

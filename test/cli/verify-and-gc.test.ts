@@ -61,7 +61,7 @@ test('the report for people names each finding and what to do', () => {
   → restore these files from a backup, or delete the images that use them and push them again
 
 orphaned  blobs/x: no fact speaks of it
-  → nothing uses these bytes; \`gatehouse gc\` removes them
+  → nothing uses these bytes; \`gatehouse gc --orphans\` removes them
 
 checked 3 objects, 2 KiB: 1 missing, 0 corrupt, 1 orphaned`);
   expect(reportText({ ...report, missing: [], orphaned: [] })).toBe('checked 3 objects, 2 KiB: all is well');
