@@ -64,6 +64,8 @@ export interface CollectContext {
 // A batch holds the database for one to five milliseconds, which is what a push may have to wait; the disk's fsync is
 // still shared by many. With more removals at once, pushes wait for the file system and for a thread.
 const BATCH = 50;
+// Removing holds the database only to strike objects off.
+const OBJECTS_BATCH = 200;
 const REMOVALS_AT_ONCE = 4;
 const COLLECTOR: Origin = { actor: 'system:collector', address: '', requestId: '' };
 
@@ -209,7 +211,7 @@ async function forgetUnused({ metadata, clock }: CollectContext): Promise<number
 
 /** Forgotten first, removed after: a crash in between leaves an object on the list, never a fact without bytes. */
 async function removeObjects({ metadata, store }: CollectContext): Promise<DiscardedObject[]> {
-  const objects = await discardedObjects(metadata, BATCH);
+  const objects = await discardedObjects(metadata, OBJECTS_BATCH);
   for (let start = 0; start < objects.length; start += REMOVALS_AT_ONCE) {
     await Promise.all(objects.slice(start, start + REMOVALS_AT_ONCE).map(({ location }) => store.delete(location)));
   }
