@@ -1,4 +1,4 @@
-import { matchesGlob } from './glob.ts';
+import { fitsStars } from '#base/glob.ts';
 import { OidcError } from './oidc-errors.ts';
 import type { OidcIssuer } from './oidc-options.ts';
 import { type UserTemplate, fillTemplate, parseTemplate } from './user-template.ts';
@@ -39,7 +39,7 @@ export function openNaming(issuer: OidcIssuer): (claims: Claims) => Named {
 function requireConditions({ conditions }: OidcIssuer, claims: Claims): void {
   for (const [claim, patterns] of Object.entries(conditions)) {
     const value = textOf(claims, claim);
-    if (patterns.some((pattern) => matchesGlob(pattern, value))) continue;
+    if (patterns.some((pattern) => fitsStars(pattern, value))) continue;
     throw new OidcError('condition', `expected ${claim} to fit ${patterns.join(' or ')}, found ${value}`);
   }
 }

@@ -56,6 +56,14 @@ export function compileGlob(pattern: string): Glob {
 }
 
 /**
+ * Whether the whole text fits a pattern in which `*` and `**` alone are wildcards: for texts in which ? and braces are
+ * characters like any other, such as what an issuer says in a claim.
+ */
+export function fitsStars(pattern: string, text: string): boolean {
+  return fits(tokensOf(pattern), text);
+}
+
+/**
  * Sorts the pattern that says more to the front: more characters before its first wildcard, then no wildcard at all,
  * then more characters that stand for themselves, then fewer `**`.
  */
@@ -93,31 +101,51 @@ function matcherOf(pattern: string): (text: string) => boolean {
   const wildcard = pattern.search(/[*?]/);
   if (wildcard === -1) return (text) => text === pattern;
   const prefix = pattern.slice(0, wildcard);
-  const tokens = pattern.slice(wildcard).match(/\*\*+|[\s\S]/g) ?? [];
+  const tokens = tokensOf(pattern.slice(wildcard), '?');
+  const [only] = tokens;
   // The two forms nearly every pattern has.
-  if (tokens.length === 1 && tokens[0]?.startsWith('**') === true) return (text) => text.startsWith(prefix);
-  if (tokens.length === 1 && tokens[0] === '*') {
+  if (tokens.length === 1 && only === ANY_RUN) return (text) => text.startsWith(prefix);
+  if (tokens.length === 1 && only === RUN_WITHIN) {
     return (text) => text.startsWith(prefix) && !text.includes('/', prefix.length);
   }
   return (text) => text.startsWith(prefix) && fits(tokens, text.slice(prefix.length));
 }
 
+/** What fits one place of a pattern: one character, or a run of such characters. */
+interface Token {
+  readonly isRun: boolean;
+  readonly takes: (character: string) => boolean;
+}
+
+const ANY_RUN: Token = { isRun: true, takes: () => true };
+const RUN_WITHIN: Token = { isRun: true, takes: isWithin };
+const ONE_WITHIN: Token = { isRun: false, takes: isWithin };
+
+function isWithin(character: string): boolean {
+  return character !== '/';
+}
+
+/** @param one - the character that stands for any other; undefined: there is none such */
+function tokensOf(pattern: string, one?: '?'): Token[] {
+  return (pattern.match(/\*\*+|[\s\S]/g) ?? []).map((part) => {
+    if (part.startsWith('**')) return ANY_RUN;
+    if (part === '*') return RUN_WITHIN;
+    return part === one ? ONE_WITHIN : { isRun: false, takes: (character) => character === part };
+  });
+}
+
 /** Follows every way the tokens can fit at once, one token after the other. */
-function fits(tokens: readonly string[], text: string): boolean {
+function fits(tokens: readonly Token[], text: string): boolean {
   // ends[n]: what was read of the pattern so far can fit the first n characters.
   let ends = new Uint8Array(text.length + 1);
   ends[0] = 1;
-  for (const token of tokens) {
+  for (const { isRun, takes } of tokens) {
     const next = new Uint8Array(text.length + 1);
-    if (token.startsWith('*')) next[0] = ends[0] ?? 0;
+    if (isRun) next[0] = ends[0] ?? 0;
     for (let end = 1; end <= text.length; end += 1) {
-      const last = text[end - 1];
-      if (token.startsWith('*')) {
-        const goesOn = token !== '*' || last !== '/';
-        next[end] = ends[end] === 1 || (goesOn && next[end - 1] === 1) ? 1 : 0;
-      } else if (ends[end - 1] === 1 && (token === '?' ? last !== '/' : last === token)) {
-        next[end] = 1;
-      }
+      const isTaken = takes(text.charAt(end - 1));
+      if (isRun) next[end] = ends[end] === 1 || (isTaken && next[end - 1] === 1) ? 1 : 0;
+      else if (isTaken && ends[end - 1] === 1) next[end] = 1;
     }
     ends = next;
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { bySpecificity, compileGlob, globProblem } from '#base/glob.ts';
+import { bySpecificity, compileGlob, fitsStars, globProblem } from '#base/glob.ts';
 
 test.each([
   ['app', 'app', true],
@@ -112,4 +112,19 @@ describe('the more specific pattern', () => {
   test('is neither of two that say as much', () => {
     expect(bySpecificity(compileGlob('team-a/**'), compileGlob('team-b/**'))).toBe(0);
   });
+});
+
+test.each([
+  ['refs/*/main', 'refs/heads/main', true],
+  ['refs/*', 'refs/heads/main', false],
+  ['refs/**', 'refs/heads/main', true],
+  ['v?', 'v?', true],
+  ['v?', 'v1', false],
+  ['{a,b}', '{a,b}', true],
+  ['{a,b}', 'a', false],
+  ['[a]', '[a]', true],
+  ['', '', true],
+  ['', 'a', false],
+])('with stars alone %j to %j: %s', (pattern, text, isFit) => {
+  expect(fitsStars(pattern, text)).toBe(isFit);
 });
