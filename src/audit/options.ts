@@ -42,7 +42,7 @@ const webhook = z.strictObject(
       .array(z.string({ error: REPOSITORY }).regex(/^[a-z0-9._/*-]{1,255}$/, REPOSITORY))
       .min(1, REPOSITORY)
       .prefault(['**'])
-      .describe('repositories whose events these are, with * for one component and ** for any'),
+      .describe('repositories whose events these are, with * for anything but /, and ** for anything'),
     // A timer holds at most 2^31 - 1 ms; a receiver that takes minutes holds up all that comes after.
     timeout: durationBetween('100ms', '5m').prefault('10s').describe('how long one delivery may take'),
     giveUpAfter: durationBetween('1m', '30d').prefault('24h').describe('how long one event is tried'),
