@@ -74,20 +74,22 @@ export async function finishInDatabase(
   await server.stop();
   const database = new Database(join(server.place.folder, 'gatehouse.sqlite'));
   const now = Date.now();
-  const blob = image.layers[0]?.digest;
+  const [layer] = image.layers;
+  // Not `or ignore`, which passes over a row that lacks something as well.
+  const unlessThere = 'on conflict do nothing';
   const tag = database.prepare(
-    'insert or ignore into tags (repository, name, digest, updated_at, updated_by) values (?, ?, ?, ?, ?)',
+    `insert into tags (repository, name, digest, updated_at, updated_by) values (?, ?, ?, ?, ?) ${unlessThere}`,
   );
-  const repository = database.prepare('insert or ignore into repositories (name, created_at) values (?, ?)');
+  const repository = database.prepare(`insert into repositories (name, created_at) values (?, ?) ${unlessThere}`);
   const linked = database.prepare(
-    'insert or ignore into repository_blobs (repository, digest, linked_at) values (?, ?, ?)',
+    `insert into repository_blobs (repository, digest, size_bytes, linked_at) values (?, ?, ?, ?) ${unlessThere}`,
   );
   database.transaction(() => {
     for (let index = 0; index < counts.tags; index++)
       tag.run(taggedRepository, entryName(index), image.digest, now, 'admin');
     for (let index = 0; index < counts.repositories; index++) {
       repository.run(`catalog/${entryName(index)}`, now);
-      linked.run(`catalog/${entryName(index)}`, blob, now);
+      linked.run(`catalog/${entryName(index)}`, layer?.digest, layer?.size, now);
     }
   })();
   database.close();
