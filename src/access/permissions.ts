@@ -26,7 +26,7 @@ export type Role = keyof typeof ROLES;
 
 export const ROLE_NAMES: readonly Role[] = Object.keys(ROLES).filter(isRole);
 
-export function isRole(text: string): text is Role {
+function isRole(text: string): text is Role {
   return Object.hasOwn(ROLES, text);
 }
 

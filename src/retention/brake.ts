@@ -19,7 +19,7 @@ export async function brakeStops(metadata: Sql, plan: string, maxShare: number):
 }
 
 /** @param tags those of all repositories, of those that lose none too */
-export function stopsOf(repositories: readonly PendingTags[], tags: number, maxShare: number): BrakeStop[] {
+function stopsOf(repositories: readonly PendingTags[], tags: number, maxShare: number): BrakeStop[] {
   const stops: BrakeStop[] = [];
   let pending = 0;
   for (const one of repositories) {

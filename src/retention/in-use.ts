@@ -30,7 +30,7 @@ export interface InUseList {
 }
 
 /** How long an import protects unless it is said, in milliseconds: a nightly import may fail once. */
-export const IN_USE_MAX_AGE_MS = 48 * 3_600_000;
+const IN_USE_MAX_AGE_MS = 48 * 3_600_000;
 
 /**
  * Reads a list. Empty lines and comments (`#`) are no references; quotes and spaces around one do not matter, and neither

@@ -11,7 +11,7 @@ export interface Load {
 }
 
 /** What the load measures cannot do without, by Debian package. */
-export const loadTools = { h2load: 'nghttp2-client', ab: 'apache2-utils', curl: 'curl' } as const;
+const loadTools = { h2load: 'nghttp2-client', ab: 'apache2-utils', curl: 'curl' } as const;
 
 /** Says which tools of a measure are not here, and which package brings them. */
 export function missingTools(names: readonly (keyof typeof loadTools)[]): string | undefined {

@@ -6,14 +6,10 @@ import { type Login, type Workstation, aRepository, describeClient } from '#test
 import type { Layout } from '#test/support/e2e-layout.ts';
 import { usePeople } from '#test/support/e2e-people.ts';
 import { tagsOf, useScene } from '#test/support/e2e-scene.ts';
+import { LEGACY, SIGN, SIGNER, TRUST_POLICY, VERIFY } from '#test/support/e2e-signing.ts';
 
 const PLAIN = '--tls-verify=false';
 const UP = ['--dest-tls-verify=false', '--preserve-digests'];
-const HTTP = '--allow-http-registry';
-// No network: neither a transparency log nor the service that tells where one is.
-const SIGN = ['--yes', '--key', 'cosign.key', '--tlog-upload=false', '--use-signing-config=false', HTTP];
-const VERIFY = ['--key', 'cosign.pub', '--insecure-ignore-tlog=true', HTTP];
-const LEGACY = '--new-bundle-format=false';
 const BUNDLE = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 const NOTARY = 'application/vnd.cncf.notary.signature';
 
@@ -88,10 +84,10 @@ describeClient(['cosign', 'notation', 'oras', 'podman', 'skopeo', 'crane'], () =
 
   it('signs with notation, twice, and a viewer verifies', async () => {
     const repository = await anImage();
-    await does(signer, 'notation', 'cert', 'generate-test', '--default', 'signer.example.org');
-    const store = '.config/notation/truststore/x509/ca/signer.example.org';
+    await does(signer, 'notation', 'cert', 'generate-test', '--default', SIGNER);
+    const store = `.config/notation/truststore/x509/ca/${SIGNER}`;
     await mkdir(join(viewer.folder, store), { recursive: true });
-    const certificate = join(store, 'signer.example.org.crt');
+    const certificate = join(store, `${SIGNER}.crt`);
     await copyFile(join(signer.folder, certificate), join(viewer.folder, certificate));
     await writeFile(join(viewer.folder, '.config/notation/trustpolicy.json'), JSON.stringify(TRUST_POLICY));
     const verify = ['verify', '--insecure-registry', pinned(repository)];
@@ -147,17 +143,3 @@ describeClient(['cosign', 'notation', 'oras', 'podman', 'skopeo', 'crane'], () =
     expect([await tagsOf(scene.url, repository), await attachedTo(repository)]).toEqual([['1'], []]);
   });
 });
-
-/** Whoever has a certificate of the one store is believed. */
-const TRUST_POLICY = {
-  version: '1.0',
-  trustPolicies: [
-    {
-      name: 'everything',
-      registryScopes: ['*'],
-      signatureVerification: { level: 'strict' },
-      trustStores: ['ca:signer.example.org'],
-      trustedIdentities: ['*'],
-    },
-  ],
-};

@@ -5,7 +5,7 @@ import type { Digest } from '#oci/digest.ts';
 import { collect } from '#retention/collect.ts';
 import { type PruneContext, openPruning } from '#retention/prune.ts';
 import { openPulls } from '#retention/pulls.ts';
-import { DAY, HOUR, type Playground, aPlayground, aReferrer } from '#test/support/history.ts';
+import { DAY, HOUR, type Playground, aPlayground, aReferrer, pushOf } from '#test/support/history.ts';
 import { type TestManifest, aManifest, anIndex } from '#test/support/images.ts';
 import { ORIGIN, type Rooms, bodyOf, keysOf, openRooms } from '#test/support/rooms.ts';
 import { type WrittenRule, ruleOptions } from './facts.ts';
@@ -59,16 +59,7 @@ describe('acceptance 2: a blob that is asked for between marking and deleting', 
     expect(answers.every(({ status }) => status === (expected === 201 ? 'fulfilled' : 'rejected'))).toBe(true);
     rooms.advance(HOUR / 2);
     await here.collect();
-    const put = rooms.registry.manifests.push({
-      repository: R,
-      reference: { tag: 'v1' },
-      tags: [],
-      contentType: image.mediaType,
-      bytes: image.bytes,
-      origin: ORIGIN,
-      attachOnly: false,
-      precondition: {},
-    });
+    const put = rooms.registry.manifests.push(pushOf(R, image, 'v1'));
     expect((await Promise.allSettled([put]))[0]?.status).toBe(expected === 201 ? 'fulfilled' : 'rejected');
     expect(await whole(image)).toEqual([expected === 201]);
   });

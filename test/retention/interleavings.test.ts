@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openRegistry } from '#registry/open.ts';
 import { collect } from '#retention/collect.ts';
-import { DAY, HOUR, type Playground, aPlayground, aReferrer } from '#test/support/history.ts';
+import { DAY, HOUR, type Playground, aPlayground, aReferrer, pushOf } from '#test/support/history.ts';
 import { type TestManifest, aBlob, aManifest } from '#test/support/images.ts';
 import { type Moment, pausing } from '#test/support/pausing-store.ts';
 import { ORIGIN, type Rooms, bodyOf, keysOf, openRooms } from '#test/support/rooms.ts';
@@ -24,16 +24,6 @@ const registryThatPauses = (moment: Moment, meanwhile: () => Promise<unknown>) =
   openRegistry({ ...rooms.context, store: pausing(rooms.context.store, moment, meanwhile) });
 const collectingThatPauses = (moment: Moment, meanwhile: () => Promise<unknown>) =>
   collect({ ...rooms.context, store: pausing(rooms.context.store, moment, meanwhile) }, { undoWindowMs: 7 * DAY });
-const pushOf = (image: TestManifest) => ({
-  repository: R,
-  reference: { tag: 'v1' },
-  tags: [],
-  contentType: image.mediaType,
-  bytes: image.bytes,
-  origin: ORIGIN,
-  attachOnly: false,
-  precondition: {},
-});
 const pushBlobs = async (image: TestManifest) => {
   for (const blob of image.blobs) await rooms.registry.uploads.push(R, blob.digest, bodyOf(blob.bytes));
 };
@@ -46,7 +36,7 @@ describe('race 1: a client asks for a blob that is about to be let go', () => {
     for (const { digest } of image.blobs) await rooms.registry.blobs.find(R, digest);
     rooms.advance(HOUR / 2);
     await collecting();
-    await rooms.registry.manifests.push(pushOf(image));
+    await rooms.registry.manifests.push(pushOf(R, image, 'v1'));
     expect(await here.isWhole(R, image)).toBe(true);
   });
 
@@ -56,7 +46,7 @@ describe('race 1: a client asks for a blob that is about to be let go', () => {
     const derived = { ...old, ...aBlob({ bytes: JSON.stringify(document) }) };
     for (const { digest } of old.blobs) await rooms.registry.blobs.find(R, digest);
     await meanwhile();
-    await rooms.registry.manifests.push(pushOf(derived));
+    await rooms.registry.manifests.push(pushOf(R, derived, 'v1'));
     return await here.isWhole(R, derived);
   };
 
@@ -105,7 +95,7 @@ describe('race 2: a manifest is put while its blobs are let go', () => {
       rooms.advance(2 * HOUR);
       await collecting();
     });
-    await expect(registry.manifests.push(pushOf(image))).rejects.toMatchObject({
+    await expect(registry.manifests.push(pushOf(R, image, 'v1'))).rejects.toMatchObject({
       errors: [{ code: 'MANIFEST_BLOB_UNKNOWN' }, {}, {}],
     });
     expect(await keysOf(rooms, 'blobs/')).toEqual([]);
@@ -114,7 +104,7 @@ describe('race 2: a manifest is put while its blobs are let go', () => {
   it('the transaction comes first: collection finds the blobs named', async () => {
     const image = aManifest();
     await pushBlobs(image);
-    await rooms.registry.manifests.push(pushOf(image));
+    await rooms.registry.manifests.push(pushOf(R, image, 'v1'));
     rooms.advance(2 * HOUR);
     await collecting();
     expect(await here.isWhole(R, image)).toBe(true);
@@ -206,7 +196,7 @@ describe('race 6: a manifest is pushed again as its undo window ends', () => {
     rooms.advance(7 * DAY + HOUR);
     await pushBlobs(image);
     const registry = registryThatPauses(moment, collecting);
-    await registry.manifests.push(pushOf(image));
+    await registry.manifests.push(pushOf(R, image, 'v1'));
     await collecting();
     expect(await here.isWhole(R, image)).toBe(true);
   });

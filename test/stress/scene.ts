@@ -12,7 +12,7 @@ import { count } from './wire.ts';
 export const GRACE_MS = 6000;
 /** After how long something that nothing leads to is pruned. */
 export const UNTAGGED_MS = 3000;
-export const TEMPORARY_KEPT = 5;
+const TEMPORARY_KEPT = 5;
 
 /** A server that collects every second, and this process beside it on the same data, which prunes. */
 export interface Scene {

@@ -14,11 +14,11 @@ export interface Desk {
 }
 
 const HTTP = '--allow-http-registry';
-const LEGACY = '--new-bundle-format=false';
+export const LEGACY = '--new-bundle-format=false';
 // No network: neither a transparency log nor the service that tells where one is.
-const SIGN = ['--yes', '--key', 'cosign.key', '--tlog-upload=false', '--use-signing-config=false', HTTP];
-const VERIFY = ['verify', '--key', 'cosign.pub', '--insecure-ignore-tlog=true', HTTP];
-const SIGNER = 'signer.example.org';
+export const SIGN = ['--yes', '--key', 'cosign.key', '--tlog-upload=false', '--use-signing-config=false', HTTP];
+export const VERIFY = ['--key', 'cosign.pub', '--insecure-ignore-tlog=true', HTTP];
+export const SIGNER = 'signer.example.org';
 const NOTE = 'application/vnd.example.note';
 
 /** @param here is logged in with `crane`, where cosign and notation look too, and `oras` */
@@ -31,8 +31,8 @@ export async function aDesk(here: Workstation): Promise<Desk> {
   await writeFile(join(folder, '.config/notation/trustpolicy.json'), JSON.stringify(TRUST_POLICY));
   const ways = (pinned: string) =>
     [
-      ['cosign', ...VERIFY, pinned],
-      ['cosign', ...VERIFY, LEGACY, pinned],
+      ['cosign', 'verify', ...VERIFY, pinned],
+      ['cosign', 'verify', ...VERIFY, LEGACY, pinned],
       ['notation', 'verify', '--insecure-registry', pinned],
     ] as const;
   return {
@@ -59,7 +59,7 @@ export async function aDesk(here: Workstation): Promise<Desk> {
 }
 
 /** Whoever has a certificate of the one store is believed. */
-const TRUST_POLICY = {
+export const TRUST_POLICY = {
   version: '1.0',
   trustPolicies: [
     {

@@ -1,8 +1,6 @@
-import { hash } from 'node:crypto';
 import { join } from 'node:path';
 import { type GrantKey, deleteGrant, insertGrant } from '#metadata/grants.ts';
 import { openMetadata } from '#metadata/open.ts';
-import { insertRobot } from '#metadata/robots.ts';
 import type { Sql } from '#metadata/sql.ts';
 
 /** Works on the data of a registry that runs, as another process does. */
@@ -22,11 +20,4 @@ export async function grant(folder: string, key: Omit<GrantKey, 'kind'> & { kind
 
 export async function revoke(folder: string, key: Omit<GrantKey, 'kind'> & { kind?: GrantKey['kind'] }): Promise<void> {
   await onItsData(folder, (metadata) => deleteGrant(metadata, { kind: 'user', ...key }));
-}
-
-/** Makes a robot with a secret. */
-export async function addRobot(folder: string, name: string, secret: string, scope = '*'): Promise<void> {
-  const times = { createdAt: Date.now(), rotatedAt: Date.now(), expiresAt: null, disabledAt: null };
-  const robot = { name, scope, description: '', createdBy: 'tester', secretHash: hash('sha256', secret), ...times };
-  await onItsData(folder, (metadata) => insertRobot(metadata, robot));
 }

@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { Digest } from '#oci/digest.ts';
+import type { ManifestPush } from '#registry/manifests.ts';
 import { type CollectReport, collect } from '#retention/collect.ts';
 import { type TestManifest, aManifest, anIndex } from './images.ts';
 import { ORIGIN, type Rooms, bodyOf } from './rooms.ts';
@@ -19,20 +20,25 @@ export interface Playground {
   readonly origin: typeof ORIGIN;
 }
 
+/** The push of an image, under its digest unless a tag is given. */
+export function pushOf(repository: string, image: TestManifest, tag?: string): ManifestPush {
+  return {
+    repository,
+    reference: tag === undefined ? { digest: image.digest } : { tag },
+    tags: [],
+    contentType: image.mediaType,
+    bytes: image.bytes,
+    origin: ORIGIN,
+    attachOnly: false,
+    precondition: {},
+  };
+}
+
 export function aPlayground(rooms: Rooms): Playground {
   const { registry } = rooms;
   const push = async (repository: string, image: TestManifest, tag?: string): Promise<TestManifest> => {
     for (const blob of image.blobs) await registry.uploads.push(repository, blob.digest, bodyOf(blob.bytes));
-    await registry.manifests.push({
-      repository,
-      reference: tag === undefined ? { digest: image.digest } : { tag },
-      tags: [],
-      contentType: image.mediaType,
-      bytes: image.bytes,
-      origin: ORIGIN,
-      attachOnly: false,
-      precondition: {},
-    });
+    await registry.manifests.push(pushOf(repository, image, tag));
     return image;
   };
   const has = async (repository: string, digest: Digest): Promise<boolean> => {
