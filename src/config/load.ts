@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LineCounter, parseDocument } from 'yaml';
+import type { RootOptions } from '#trust/options.ts';
 import { ConfigError, type ConfigProblem, pathText, problemsOf, shown } from './problems.ts';
 import { type Config, configJsonSchema, configSchema } from './schema.ts';
 import { type Sources, substitute } from './substitute.ts';
@@ -88,7 +89,7 @@ function withoutNulls(value: unknown): unknown {
 }
 
 function withAbsolutePaths(config: Config, folder: string): Config {
-  const { storage, metadata, http } = config;
+  const { storage, metadata, http, trust } = config;
   const absolute = (path: string | undefined): string | undefined =>
     path === undefined ? undefined : resolve(folder, path);
   const { files, clientCertificates } = http.tls;
@@ -102,7 +103,25 @@ function withAbsolutePaths(config: Config, folder: string): Config {
     http: { ...http, tls },
     storage: { ...storage, filesystem: { ...storage.filesystem, root: resolve(folder, storage.filesystem.root) } },
     metadata: { ...metadata, sqlite: { ...metadata.sqlite, path: resolve(folder, metadata.sqlite.path) } },
+    trust: { ...trust, roots: mapValues(trust.roots, (root) => withAbsoluteFiles(root, folder)) },
   };
+}
+
+function withAbsoluteFiles(root: RootOptions, folder: string): RootOptions {
+  const absolute = (path: string): string => (/^https?:\/\//.test(path) ? path : resolve(folder, path));
+  return {
+    ...root,
+    keys: root.keys?.map(absolute),
+    sigstore: root.sigstore === undefined ? undefined : absolute(root.sigstore),
+    x509: root.x509?.map(absolute),
+    timeStamps: root.timeStamps?.map(absolute),
+    revoked: root.revoked?.map(absolute),
+    openpgp: root.openpgp === undefined ? undefined : absolute(root.openpgp),
+  };
+}
+
+function mapValues<T>(values: Readonly<Record<string, T>>, change: (value: T) => T): Record<string, T> {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, change(value)]));
 }
 
 function deepFreeze<T>(value: T): T {

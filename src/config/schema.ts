@@ -7,6 +7,7 @@ import { logOptions } from '#observe/options.ts';
 import { registryOptions, uploadOptions } from '#registry/options.ts';
 import { retentionOptions } from '#retention/options.ts';
 import { filesystemOptions } from '#storage/options.ts';
+import { trustOptions } from '#trust/options.ts';
 
 /** Everything that can be configured, in the order of `registry.config.yaml`. Rooms own their options. */
 export const configSchema = z.strictObject({
@@ -28,6 +29,7 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe('where facts are kept'),
   registry: registryOptions.prefault({}).describe('what may be pushed'),
+  trust: trustOptions.prefault({}).describe('whose signatures count, and for what'),
   retention: retentionOptions.prefault({}).describe('what is kept, and for how long'),
   audit: auditOptions.prefault({}).describe('what is recorded, and who is told'),
   log: logOptions.prefault({}).describe('what is logged'),

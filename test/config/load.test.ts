@@ -53,6 +53,12 @@ test('an empty file is all defaults, with paths beside the file', () => {
     },
     metadata: { driver: 'sqlite', sqlite: { path: join(folder, 'data/gatehouse.sqlite') } },
     registry: { manifests: { maxSize: 4 * 1024 ** 2, sparse: 'off' }, blobs: { maxSize: undefined } },
+    trust: {
+      roots: {},
+      policies: [],
+      judgeAgainEvery: 86_400_000,
+      simpleSigning: { extension: false, lookaside: false },
+    },
     retention: {
       undoWindow: 7 * 86_400_000,
       schedule: '0 3 * * *',

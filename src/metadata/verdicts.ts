@@ -1,0 +1,269 @@
+import type { Digest } from '#oci/digest.ts';
+import { type Sql, first, sql } from './sql.ts';
+
+/** The end of time, for what does not end: the latest moment a date can hold. */
+export const FOR_EVER = 8.64e15;
+
+/** What was found of a manifest. Times are milliseconds since the epoch, flags 0 and 1. */
+export interface VerdictRow {
+  readonly digest: Digest;
+  /** Version of the policy it was judged under; empty: what was found no longer holds. */
+  readonly policy: string;
+  readonly isSatisfied: number;
+  /** Satisfied through this index, or this image it is attached to; null: on its own. */
+  readonly via: Digest | null;
+  /** Not seen by those who only pull. */
+  readonly isWithheld: number;
+  readonly judgedAt: number | null;
+  readonly goodUntil: number;
+  readonly judgeAt: number | null;
+  readonly changes: number;
+  /** Why, in a sentence. */
+  readonly summary: string;
+  readonly releasedAt: number | null;
+}
+
+/** The verdict on a manifest; undefined when nobody has looked at it, nor is to. */
+export async function findVerdict(database: Sql, repository: string, digest: Digest): Promise<VerdictRow | undefined> {
+  return await first<VerdictRow>(
+    database,
+    sql`
+    select digest as "digest", policy as "policy", is_satisfied as "isSatisfied", via as "via",
+      is_withheld as "isWithheld", judged_at as "judgedAt", good_until as "goodUntil", judge_at as "judgeAt",
+      changes as "changes", summary as "summary", released_at as "releasedAt"
+    from verdicts where repository = ${repository} and digest = ${digest}`,
+  );
+}
+
+/** What a verdict rests on, JSON, and who let the manifest pass without one. */
+export interface EvidenceRow {
+  readonly evidence: string | null;
+  readonly releasedAt: number | null;
+  readonly releasedBy: string | null;
+  readonly releaseReason: string | null;
+}
+
+export async function findEvidence(
+  database: Sql,
+  repository: string,
+  digest: Digest,
+): Promise<EvidenceRow | undefined> {
+  return await first<EvidenceRow>(
+    database,
+    sql`
+    select evidence as "evidence", released_at as "releasedAt", released_by as "releasedBy",
+      release_reason as "releaseReason"
+    from verdicts where repository = ${repository} and digest = ${digest}`,
+  );
+}
+
+/** A manifest nobody has looked at yet, or that was looked at as it came. */
+export interface NewVerdict {
+  readonly repository: string;
+  readonly digest: Digest;
+  readonly policy: string;
+  readonly isWithheld: boolean;
+  readonly summary: string;
+  readonly judgedAt: number | null;
+  readonly judgeAt: number | null;
+}
+
+/** Puts a manifest on the list, unsatisfied; returns false when it is there already. */
+export async function insertVerdict(database: Sql, verdict: NewVerdict): Promise<boolean> {
+  const rows = await database.all(sql`
+    insert into verdicts (repository, digest, policy, is_satisfied, is_withheld, judged_at, good_until, judge_at,
+      changes, summary)
+    values (${verdict.repository}, ${verdict.digest}, ${verdict.policy}, 0, ${verdict.isWithheld ? 1 : 0},
+      ${verdict.judgedAt}, ${FOR_EVER}, ${verdict.judgeAt}, 0, ${verdict.summary})
+    on conflict (repository, digest) do nothing returning digest`);
+  return rows.length === 1;
+}
+
+/**
+ * Has a manifest looked at again at once.
+ *
+ * @param standing whether what was found of it holds until then: it does when something came, not when something went
+ */
+export async function reviewVerdict(
+  database: Sql,
+  { repository, digest, standing }: { repository: string; digest: Digest; standing: boolean },
+  now: number,
+): Promise<void> {
+  if (standing) {
+    await database.all(sql`
+      update verdicts set judge_at = ${now}, changes = changes + 1
+      where repository = ${repository} and digest = ${digest}`);
+    return;
+  }
+  await database.all(sql`
+    update verdicts set judge_at = ${now}, changes = changes + 1, policy = ''
+    where repository = ${repository} and digest = ${digest}`);
+}
+
+/** A verdict as it is to be. */
+export interface Judged {
+  readonly repository: string;
+  readonly digest: Digest;
+  readonly policy: string;
+  readonly isSatisfied: boolean;
+  readonly via: Digest | null;
+  readonly isWithheld: boolean;
+  readonly judgedAt: number;
+  readonly goodUntil: number;
+  readonly judgeAt: number | null;
+  readonly summary: string;
+  readonly evidence: string | null;
+}
+
+/** Writes a verdict over whatever there was; who released the manifest stays. */
+export async function writeVerdict(database: Sql, verdict: Judged): Promise<void> {
+  await database.all(sql`
+    insert into verdicts (repository, digest, policy, is_satisfied, via, is_withheld, judged_at, good_until, judge_at,
+      changes, summary, evidence)
+    values (${verdict.repository}, ${verdict.digest}, ${verdict.policy}, ${verdict.isSatisfied ? 1 : 0}, ${verdict.via},
+      ${verdict.isWithheld ? 1 : 0}, ${verdict.judgedAt}, ${verdict.goodUntil}, ${verdict.judgeAt}, 0,
+      ${verdict.summary}, ${verdict.evidence})
+    on conflict (repository, digest) do update set policy = excluded.policy, is_satisfied = excluded.is_satisfied,
+      via = excluded.via, is_withheld = excluded.is_withheld, judged_at = excluded.judged_at,
+      good_until = excluded.good_until, judge_at = excluded.judge_at, summary = excluded.summary,
+      evidence = excluded.evidence`);
+}
+
+/** Says that somebody lets a manifest pass whatever the policy says of it. */
+export async function releaseVerdict(
+  database: Sql,
+  { repository, digest, by, reason }: { repository: string; digest: Digest; by: string; reason: string },
+  now: number,
+): Promise<void> {
+  await database.all(sql`
+    insert into verdicts (repository, digest, policy, is_satisfied, is_withheld, good_until, judge_at, changes, summary,
+      released_at, released_by, release_reason)
+    values (${repository}, ${digest}, '', 0, 0, ${FOR_EVER}, ${now}, 0, '', ${now}, ${by}, ${reason})
+    on conflict (repository, digest) do update set is_withheld = 0, released_at = excluded.released_at,
+      released_by = excluded.released_by, release_reason = excluded.release_reason`);
+}
+
+/** Forgets the verdict on a manifest that is gone. */
+export async function deleteVerdict(database: Sql, repository: string, digest: Digest): Promise<void> {
+  await database.all(sql`delete from verdicts where repository = ${repository} and digest = ${digest}`);
+}
+
+/** Manifests to be looked at, those that wait longest first. */
+export async function dueVerdicts(
+  database: Sql,
+  now: number,
+  limit: number,
+): Promise<{ repository: string; digest: Digest }[]> {
+  return await database.all(sql`
+    select repository as "repository", digest as "digest"
+    from verdicts where judge_at <= ${now} order by judge_at limit ${limit}`);
+}
+
+/** Manifests that were satisfied through another one. */
+export async function verdictsVia(database: Sql, repository: string, via: Digest): Promise<Digest[]> {
+  const rows = await database.all<{ digest: Digest }>(sql`
+    select digest as "digest" from verdicts where repository = ${repository} and via = ${via} order by digest`);
+  return rows.map((row) => row.digest);
+}
+
+/**
+ * Until when those who only pull see a blob: until when the last manifest that names it is satisfied under the policy.
+ * Undefined when none is.
+ */
+export async function blobGoodUntil(
+  database: Sql,
+  repository: string,
+  blob: Digest,
+  policy: string,
+): Promise<number | undefined> {
+  const row = await first<{ goodUntil: number | null }>(
+    database,
+    sql`
+    select max(good_until) as "goodUntil" from verdicts
+    where repository = ${repository} and (is_satisfied = 1 and policy = ${policy} or released_at is not null)
+      and digest in (select manifest from manifest_references
+        where repository = ${repository} and kind = 'blob' and target = ${blob})`,
+  );
+  return row?.goodUntil ?? undefined;
+}
+
+/** Whether a manifest names a blob that is not withheld. */
+export async function isBlobShown(database: Sql, repository: string, blob: Digest): Promise<boolean> {
+  const rows = await database.all(sql`
+    select 1 as "one" from manifest_references
+    where repository = ${repository} and kind = 'blob' and target = ${blob}
+      and not exists (select 1 from verdicts
+        where verdicts.repository = manifest_references.repository and verdicts.digest = manifest_references.manifest
+          and verdicts.is_withheld = 1)
+    limit 1`);
+  return rows.length === 1;
+}
+
+/** Manifests that name a blob and have no verdict under the policy. */
+export async function unjudgedNaming(
+  database: Sql,
+  { repository, blob, policy }: { repository: string; blob: Digest; policy: string },
+  limit: number,
+): Promise<Digest[]> {
+  const rows = await database.all<{ digest: Digest }>(sql`
+    select manifest as "digest" from manifest_references
+    where repository = ${repository} and kind = 'blob' and target = ${blob}
+      and not exists (select 1 from verdicts
+        where verdicts.repository = manifest_references.repository and verdicts.digest = manifest_references.manifest
+          and verdicts.policy = ${policy})
+    order by manifest limit ${limit}`);
+  return rows.map((row) => row.digest);
+}
+
+/** Manifests of a repository that are satisfied now, for whoever keeps what is signed. */
+export async function satisfiedAfter(
+  database: Sql,
+  { repository, now, after }: { repository: string; now: number; after: string },
+  limit: number,
+): Promise<{ digest: Digest }[]> {
+  return await database.all(sql`
+    select digest as "digest" from verdicts
+    where repository = ${repository} and digest > ${after} and is_satisfied = 1 and policy <> '' and good_until > ${now}
+    order by digest limit ${limit}`);
+}
+
+/** Under which version of a policy all of a repository was put on the list; undefined: under none. */
+export async function findRepositoryPolicy(database: Sql, repository: string): Promise<string | undefined> {
+  const row = await first<{ policy: string }>(
+    database,
+    sql`select policy as "policy" from repository_policies where repository = ${repository}`,
+  );
+  return row?.policy;
+}
+
+/** Repositories that were put on the list, and under which version, after the given one. */
+export async function repositoryPoliciesAfter(
+  database: Sql,
+  after: string,
+  limit: number,
+): Promise<{ repository: string; policy: string | null }[]> {
+  return await database.all(sql`
+    select name as "repository",
+      (select policy from repository_policies where repository_policies.repository = repositories.name) as "policy"
+    from repositories where name > ${after} order by name limit ${limit}`);
+}
+
+/** Puts all of a repository on the list, to be judged under a new policy. Nothing is withheld by that. */
+export async function reviewRepository(database: Sql, repository: string, policy: string, now: number): Promise<void> {
+  await database.all(sql`
+    insert into verdicts (repository, digest, policy, is_satisfied, is_withheld, judged_at, good_until, judge_at,
+      changes, summary)
+    select repository, digest, '', 0, 0, null, ${FOR_EVER}, ${now}, 0, '' from manifests
+    where repository = ${repository}
+    on conflict (repository, digest) do update set judge_at = excluded.judge_at, changes = verdicts.changes + 1
+    where verdicts.policy <> ${policy}`);
+  await database.all(sql`
+    insert into repository_policies (repository, policy) values (${repository}, ${policy})
+    on conflict (repository) do update set policy = excluded.policy`);
+}
+
+/** Forgets every verdict on a repository that no policy speaks of any more. */
+export async function forgetVerdicts(database: Sql, repository: string): Promise<void> {
+  await database.all(sql`delete from verdicts where repository = ${repository}`);
+  await database.all(sql`delete from repository_policies where repository = ${repository}`);
+}

@@ -1,0 +1,75 @@
+import type { Sql } from '#metadata/sql.ts';
+import type { Digest } from '#oci/digest.ts';
+import type { Act, TagMove } from './tags.ts';
+
+/** Let a tag move, or keep the move back until somebody vouches for where it leads. */
+export type Ruling = 'pass' | { readonly hold: Hold };
+
+/** A move that is kept back. */
+export interface Hold {
+  /** After that it is given up, milliseconds since the epoch. */
+  readonly lapsesAt: number;
+  /** What is missing, in words for people. */
+  readonly why: string;
+}
+
+/** A manifest that came into a repository, or came back. */
+export interface Arrival {
+  readonly repository: string;
+  readonly digest: Digest;
+  /** Whether it was here already. */
+  readonly wasHere: boolean;
+  /** What it is attached to: its subject, or those its tags name. */
+  readonly subjects: readonly Digest[];
+}
+
+/** A manifest on its way in, before it is a fact. */
+export interface Approach {
+  readonly repository: string;
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly sizeBytes: number;
+  readonly tags: readonly string[];
+}
+
+/** What those who only pull see of a manifest. */
+export interface Sight {
+  readonly isVisible: boolean;
+  /** What is to be said of it to whoever pulls it, whoever that is. RFC 7234, section 5.5, code 299. */
+  readonly warning?: string | undefined;
+}
+
+/**
+ * Asked before a tag moves, told what comes and goes, and asked again by whoever reads. The registry knows no more of trust
+ * than this.
+ */
+export interface Gate {
+  /** Whether the repository has anything held or withheld, or pulls of it are looked at: else nobody need be asked. */
+  guards(repository: string): boolean;
+  /** Before the transaction of a push: what has to be known of it by then is found out. */
+  consider(approach: Approach): Promise<void>;
+  /** @throws {RegistryError} DENIED: refused; in words that say what is missing and how to bring it */
+  rule(metadata: Sql, move: TagMove, act: Act): Promise<Ruling>;
+  /** In the transaction in which a manifest came. */
+  arrived(metadata: Sql, arrival: Arrival, now: number): Promise<void>;
+  /** In the transaction in which something attached to these went. */
+  departed(metadata: Sql, repository: string, subjects: readonly Digest[], now: number): Promise<void>;
+  /** After a transaction: what waits to be judged is. Returns at once. */
+  wake(): void;
+  /** What those who only pull see of a manifest of the repository. */
+  sightOf(repository: string, digest: Digest): Promise<Sight>;
+  /** Whether those who only pull see a blob: some manifest they see names it. */
+  showsBlob(repository: string, digest: Digest): Promise<boolean>;
+}
+
+/** No gate: everything passes and is seen. */
+export const openGate: Gate = {
+  guards: () => false,
+  consider: async () => undefined,
+  rule: async () => 'pass',
+  arrived: async () => undefined,
+  departed: async () => undefined,
+  wake: () => undefined,
+  sightOf: async () => ({ isVisible: true }),
+  showsBlob: async () => true,
+};
