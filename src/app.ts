@@ -21,6 +21,7 @@ import { type Sql, sql } from '#metadata/sql.ts';
 import { type Log, openLog } from '#observe/log.ts';
 import { type Metrics, openMetrics } from '#observe/metrics.ts';
 import type { Context } from '#registry/context.ts';
+import { openGate } from '#registry/gate.ts';
 import { openRegistry } from '#registry/open.ts';
 import type { Uploads } from '#registry/uploads.ts';
 import { type VerifyOptions, type VerifyReport, verify } from '#registry/verify.ts';
@@ -87,7 +88,7 @@ export async function openInstallation(config: Config): Promise<Installation> {
   const store = await openStorage(config.storage.driver, config.storage[config.storage.driver]);
   const { undoWindow: undoWindowMs, collection } = config.retention;
   const graces = { blobMs: collection.blobGrace, referrerMs: collection.referrerGrace };
-  const context: Context = { metadata, store, clock, graces, options: config.registry };
+  const context: Context = { metadata, store, clock, graces, options: config.registry, gate: openGate };
   return {
     users: openUsers({ metadata, clock }),
     administration: (caller) =>
@@ -136,7 +137,7 @@ async function serve(config: Config, context: Context): Promise<RunningServer> {
     ...access,
     administration: administrationOf(config, context, { note, pruning, throttle: access.throttle }),
     registry,
-    emptyRegistry: openRegistry({ ...context, metadata: nothing }),
+    emptyRegistry: openRegistry({ ...context, metadata: nothing, gate: openGate }),
     metrics,
     log,
     options: config.http,
@@ -190,21 +191,21 @@ function pruningOf(
 
 function administrationOf(
   config: Config,
-  { metadata, clock }: Context,
+  { metadata, clock, gate }: Context,
   {
     note,
     pruning,
     throttle,
   }: { note: (origin: Origin, event: NewEvent) => void; pruning: Pruning; throttle: Throttle },
 ): AdministrationRoom {
-  const empty = { metadata: nothing, clock };
+  const empty = { metadata: nothing, clock, gate: openGate };
   return openAdministration({
     metadata,
     clock,
     note,
     throttle,
     keys: openKeys({ metadata, clock, options: config.access }),
-    retention: openRetentionAdministration({ metadata, clock, pruning }),
+    retention: openRetentionAdministration({ metadata, clock, gate, pruning }),
     emptyRetention: openRetentionAdministration({ ...empty, pruning: pruningOf(config, empty) }),
   });
 }

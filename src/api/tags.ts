@@ -21,6 +21,7 @@ const broughtBack = z.strictObject({
   digest,
   manifests: z.array(digest).describe('manifests that had been removed and are here again'),
   tags: z.array(tag).describe('tags that point at the digest now'),
+  held: z.array(tag).describe('tags that will once somebody trusted has signed it'),
 });
 
 /** What was, and bringing it back. */

@@ -23,8 +23,11 @@ export function restoreCommand(): Command {
 }
 
 /** What is here again, for people. */
-export function broughtBackText({ repository, digest, manifests, tags }: Output<'restore'>): string {
+export function broughtBackText({ repository, digest, manifests, tags, held }: Output<'restore'>): string {
   const back = manifests.map((manifest) => `brought back ${repository}@${manifest}`);
   const set = tags.map((tag) => `${repository}:${tag} points at ${digest}`);
-  return [...back, ...set].join('\n');
+  const waiting = held.map(
+    (tag) => `${repository}:${tag} is held until somebody trusted has signed ${digest}; see gatehouse trust explain`,
+  );
+  return [...back, ...set, ...waiting].join('\n');
 }

@@ -138,6 +138,20 @@ export async function repositoriesWithManifest(database: Sql, digest: Digest, li
   return rows.map((row) => row.repository);
 }
 
+/** What a manifest of the repository has as its subject; null: nothing, undefined: there is no such manifest. */
+export async function findSubjectOf(
+  database: Sql,
+  repository: string,
+  digest: Digest,
+): Promise<Digest | null | undefined> {
+  const row = await first<{ subject: Digest | null }>(
+    database,
+    sql`
+    select subject as "subject" from manifests where repository = ${repository} and digest = ${digest}`,
+  );
+  return row?.subject;
+}
+
 /** Manifests with that subject, by digest. */
 export async function manifestsWithSubject(database: Sql, repository: string, subject: Digest): Promise<Digest[]> {
   const rows = await database.all<{ digest: Digest }>(sql`

@@ -1,5 +1,6 @@
 import type { Sql } from '#metadata/sql.ts';
 import type { BlobStore } from '#storage/driver.ts';
+import type { Gate } from './gate.ts';
 import type { RegistryOptions } from './options.ts';
 
 /** For how long what nothing uses yet can be relied on. Milliseconds. */
@@ -16,6 +17,8 @@ export interface Context {
   readonly store: BlobStore;
   readonly options: RegistryOptions;
   readonly graces: Graces;
+  /** What tags have to pass, and what those who only pull see. */
+  readonly gate: Gate;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
 }

@@ -1,6 +1,6 @@
 import type { Sql } from '#metadata/sql.ts';
 import type { Digest } from '#oci/digest.ts';
-import type { Act, TagMove } from './tags.ts';
+import type { TagMove } from './tags.ts';
 
 /** Let a tag move, or keep the move back until somebody vouches for where it leads. */
 export type Ruling = 'pass' | { readonly hold: Hold };
@@ -40,22 +40,24 @@ export interface Sight {
 }
 
 /**
- * Asked before a tag moves, told what comes and goes, and asked again by whoever reads. The registry knows no more of trust
- * than this.
+ * Asked before a tag moves, told what comes, and asked again by whoever reads. The registry knows no more of trust than
+ * this. What goes needs no telling: {@link reviewVerdict} is enough.
  */
 export interface Gate {
-  /** Whether the repository has anything held or withheld, or pulls of it are looked at: else nobody need be asked. */
+  /** Whether anything of the repository is held, withheld or looked at: else nobody need be asked. */
   guards(repository: string): boolean;
-  /** Before the transaction of a push: what has to be known of it by then is found out. */
+  /**
+   * Before the transaction of a push: what has to be known of it by then is found out.
+   *
+   * @throws {RegistryError} DENIED: refused; in words that say what is missing and how to bring it
+   */
   consider(approach: Approach): Promise<void>;
-  /** @throws {RegistryError} DENIED: refused; in words that say what is missing and how to bring it */
-  rule(metadata: Sql, move: TagMove, act: Act): Promise<Ruling>;
+  /** @throws {RegistryError} DENIED, as {@link consider} does */
+  rule(metadata: Sql, move: TagMove, now: number): Promise<Ruling>;
   /** In the transaction in which a manifest came. */
   arrived(metadata: Sql, arrival: Arrival, now: number): Promise<void>;
-  /** In the transaction in which something attached to these went. */
-  departed(metadata: Sql, repository: string, subjects: readonly Digest[], now: number): Promise<void>;
-  /** After a transaction: what waits to be judged is. Returns at once. */
-  wake(): void;
+  /** After the transaction: those of them that wait to be judged are. Returns at once. */
+  wake(repository: string, digests: readonly Digest[]): void;
   /** What those who only pull see of a manifest of the repository. */
   sightOf(repository: string, digest: Digest): Promise<Sight>;
   /** Whether those who only pull see a blob: some manifest they see names it. */
@@ -68,7 +70,6 @@ export const openGate: Gate = {
   consider: async () => undefined,
   rule: async () => 'pass',
   arrived: async () => undefined,
-  departed: async () => undefined,
   wake: () => undefined,
   sightOf: async () => ({ isVisible: true }),
   showsBlob: async () => true,

@@ -23,7 +23,7 @@ import { requireAttachment } from './attachments.ts';
 import { land, requireDigest, settle } from './bytes.ts';
 import type { Context } from './context.ts';
 import { removeManifest } from './removal.ts';
-import { endTag, moveTag } from './tags.ts';
+import { moveTag, withdrawTag } from './tags.ts';
 
 /** Manifests are small and asked for all the time. 64 MiB holds some ten thousand; larger ones than 1 MiB stay out. */
 const CACHE_BYTES = 64 * 1024 * 1024;
@@ -55,6 +55,8 @@ export interface ManifestPush {
 export interface PushedManifest {
   readonly digest: Digest;
   readonly subject: Digest | undefined;
+  /** What else there is to say to whoever pushed it: that a tag is held, and why. */
+  readonly warning?: string | undefined;
 }
 
 export interface Manifests {
@@ -117,7 +119,7 @@ export function openManifests(context: Context): Manifests {
         const removed =
           reference.tag === undefined
             ? await removeManifest(inside, { repository, digest: reference.digest, why: 'deleted' }, act)
-            : (await endTag(inside, { repository, name: reference.tag, why: 'deleted' }, act)) !== undefined;
+            : await withdrawTag(inside, { repository, name: reference.tag }, act);
         if (!removed) throw unknownManifest(reference);
       }),
   };
@@ -135,12 +137,17 @@ async function pushManifest(context: Context, push: ManifestPush): Promise<Pushe
   const grownFrom = push.attachOnly
     ? await requireAttachment(context, { repository, tags, digest, manifest })
     : undefined;
+  const { gate } = context;
+  const { mediaType, subject } = manifest;
+  const subjects = [subject, ...tags.map(subjectOfTag)].filter((one) => one !== undefined);
+  await gate.consider({ repository, digest, mediaType, sizeBytes: bytes.byteLength, tags });
   const landed = await land(context, digest, one(bytes));
-  return await settle(context, landed, async (metadata) => {
+  const pushed = await settle(context, landed, async (metadata) => {
     await requirePrecondition(metadata, push);
     await requireContent(context, metadata, repository, manifest);
     if (push.attachOnly) await requireUnmoved(metadata, repository, tags, grownFrom);
     const now = context.clock();
+    const wasHere = gate.guards(repository) && (await findManifest(metadata, repository, digest)) !== undefined;
     await ensureRepository(metadata, repository, now);
     await insertManifest(
       metadata,
@@ -159,10 +166,18 @@ async function pushManifest(context: Context, push: ManifestPush): Promise<Pushe
     await forgetRemoved(metadata, repository, digest);
     const detail = { mediaType: manifest.mediaType, sizeBytes: bytes.byteLength, tags };
     await recordEvent(metadata, origin, { kind: 'manifest.push', repository, reference: tags[0], digest, detail }, now);
-    for (const name of tags) await moveTag(metadata, { repository, name, digest, why: 'push' }, { origin, now });
-    await reviewSubjects(context, metadata, { repository, tags, subject: manifest.subject });
-    return { digest, subject: manifest.subject };
+    await gate.arrived(metadata, { repository, digest, wasHere, subjects }, now);
+    const held: string[] = [];
+    for (const name of tags) {
+      const hold = await moveTag(metadata, { repository, name, digest, why: 'push' }, { origin, now, gate });
+      if (hold !== undefined) held.push(`${name} is held: ${hold.why}`);
+    }
+    // What is pushed before its subject, or for one that will never come, is looked at when its time is up.
+    for (const one of subjects) await reviewSubject(metadata, repository, one, now + context.graces.referrerMs);
+    return { digest, subject, warning: held.length === 0 ? undefined : held.join('; ') };
   });
+  gate.wake(repository, [digest, ...subjects]);
+  return pushed;
 }
 
 /** @throws {RegistryError} DENIED (precondition) somebody else attached something under the tag meanwhile */
@@ -176,16 +191,6 @@ async function requireUnmoved(
   throw new RegistryError('DENIED', 'the tag has moved meanwhile: read it and attach again', {
     reason: 'precondition',
   });
-}
-
-/** What is pushed before its subject, or for one that will never come, is looked at when its time is up. */
-async function reviewSubjects(
-  { clock, graces }: Context,
-  metadata: Sql,
-  { repository, tags, subject }: { repository: string; tags: readonly string[]; subject: Digest | undefined },
-): Promise<void> {
-  const subjects = [subject, ...tags.map(subjectOfTag)].filter((one) => one !== undefined);
-  for (const one of subjects) await reviewSubject(metadata, repository, one, clock() + graces.referrerMs);
 }
 
 async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

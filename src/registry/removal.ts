@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { recordEvent } from '#metadata/events.ts';
-import { findManifest, manifestsNaming } from '#metadata/manifests.ts';
+import { dropHeldTag, heldTagsAt } from '#metadata/held-tags.ts';
+import { findSubjectOf, manifestsNaming } from '#metadata/manifests.ts';
 import { type Removal, setAside } from '#metadata/removed.ts';
 import { reviewSubject } from '#metadata/reviews.ts';
 import type { Sql } from '#metadata/sql.ts';
 import { tagsAt } from '#metadata/tags.ts';
+import { deleteVerdict, reviewVerdict, verdictsVia } from '#metadata/verdicts.ts';
 import type { Digest } from '#oci/digest.ts';
 import { RegistryError } from '#oci/errors.ts';
 import { type Act, endTag } from './tags.ts';
@@ -28,9 +30,17 @@ export interface ManifestRemoval {
 export async function removeManifest(metadata: Sql, manifest: ManifestRemoval, act: Act): Promise<boolean> {
   const { repository, digest, why } = manifest;
   const { origin, now } = act;
-  if ((await findManifest(metadata, repository, digest)) === undefined) return false;
+  const subject = await findSubjectOf(metadata, repository, digest);
+  if (subject === undefined) return false;
   await requireUnnamed(metadata, repository, digest);
   for (const name of await tagsAt(metadata, repository, digest)) await endTag(metadata, { repository, name, why }, act);
+  for (const { name } of await heldTagsAt(metadata, repository, digest)) await dropHeldTag(metadata, repository, name);
+  await deleteVerdict(metadata, repository, digest);
+  // It may have been what somebody vouched with.
+  if (subject !== null) await reviewVerdict(metadata, { repository, digest: subject, standing: false }, now);
+  for (const one of await verdictsVia(metadata, repository, digest)) {
+    await reviewVerdict(metadata, { repository, digest: one, standing: false }, now);
+  }
   const removal: Removal = { id: manifest.removal ?? randomUUID(), by: origin.actor, why };
   await setAside(metadata, repository, digest, { removal, now });
   await reviewSubject(metadata, repository, digest, now);

@@ -1,6 +1,7 @@
 import type { Origin } from '#metadata/events.ts';
 import { recordEvent } from '#metadata/events.ts';
-import { findManifest } from '#metadata/manifests.ts';
+import { findTagWithHeld } from '#metadata/held-tags.ts';
+import { findManifest, findSubjectOf } from '#metadata/manifests.ts';
 import { findRemoved, putBack, removedReferrers, removedTargets } from '#metadata/removed.ts';
 import type { Sql } from '#metadata/sql.ts';
 import {
@@ -11,18 +12,21 @@ import {
   tagsEndedAt,
 } from '#metadata/tag-revisions.ts';
 import { findTag } from '#metadata/tags.ts';
+import { reviewVerdict } from '#metadata/verdicts.ts';
 import type { Digest } from '#oci/digest.ts';
 import { RegistryError } from '#oci/errors.ts';
 import type { Reference } from '#oci/reference.ts';
 import { referrerTagsOf } from '#oci/referrer-tag.ts';
 import type { Context } from './context.ts';
-import { type Act, moveTag } from './tags.ts';
+import { type GatedAct, type TagMove, moveTag } from './tags.ts';
 
 /** What came back. */
 export interface Restored {
   readonly digest: Digest;
   readonly manifests: readonly Digest[];
   readonly tags: readonly string[];
+  /** Tags that would point at the digest if somebody vouched for it. */
+  readonly held: readonly string[];
 }
 
 /** What was, and bringing it back. */
@@ -49,9 +53,16 @@ export interface History {
   restore(repository: string, reference: Reference, origin: Origin): Promise<Restored>;
 }
 
-export function openHistory({ metadata, clock }: Pick<Context, 'metadata' | 'clock'>): History {
-  const within = <T>(origin: Origin, work: (inside: Sql, act: Act) => Promise<T>): Promise<T> =>
-    metadata.transaction((inside) => work(inside, { origin, now: clock() }));
+export function openHistory({ metadata, clock, gate }: Pick<Context, 'metadata' | 'clock' | 'gate'>): History {
+  const within = async (
+    repository: string,
+    origin: Origin,
+    work: (inside: Sql, act: GatedAct) => Promise<Restored>,
+  ): Promise<Restored> => {
+    const restored = await metadata.transaction((inside) => work(inside, { origin, now: clock(), gate }));
+    gate.wake(repository, [restored.digest, ...restored.manifests]);
+    return restored;
+  };
   return {
     async of(repository, tag, page) {
       const revisions = await revisionsOf(metadata, repository, tag, page);
@@ -60,18 +71,18 @@ export function openHistory({ metadata, clock }: Pick<Context, 'metadata' | 'clo
     },
 
     rollBack: ({ repository, name, revision }, origin) =>
-      within(origin, async (inside, act) => {
+      within(repository, origin, async (inside, act) => {
         const found = await findRevision(inside, repository, name, revision);
         if (found === undefined) throw unknown({ tag: name, revision });
         const { digest } = found;
         const manifests = await bringBack(inside, repository, digest, act);
         if ((await findManifest(inside, repository, digest)) === undefined) throw gone({ tag: name, revision, digest });
-        await moveTag(inside, { repository, name, digest, why: 'rollback' }, act);
-        return { digest, manifests, tags: [name] };
+        const tags = await moveTags(inside, { repository, digest, why: 'rollback' }, [name], act);
+        return { digest, manifests, ...tags };
       }),
 
     restore: (repository, reference, origin) =>
-      within(origin, (inside, act) =>
+      within(repository, origin, (inside, act) =>
         reference.tag === undefined
           ? restoreManifest(inside, repository, reference.digest, act)
           : restoreTag(inside, repository, reference.tag, act),
@@ -79,40 +90,56 @@ export function openHistory({ metadata, clock }: Pick<Context, 'metadata' | 'clo
   };
 }
 
-async function restoreTag(metadata: Sql, repository: string, name: string, act: Act): Promise<Restored> {
+async function restoreTag(metadata: Sql, repository: string, name: string, act: GatedAct): Promise<Restored> {
   if ((await findTag(metadata, repository, name)) !== undefined) throw there({ tag: name });
   const [last] = await revisionsOf(metadata, repository, name, { limit: 1 });
   if (last === undefined) throw unknown({ tag: name });
   const { digest } = last;
   const manifests = await bringBack(metadata, repository, digest, act);
   if ((await findManifest(metadata, repository, digest)) === undefined) throw gone({ tag: name, digest });
-  await moveTag(metadata, { repository, name, digest, why: 'restore' }, act);
-  return { digest, manifests, tags: [name] };
+  const tags = await moveTags(metadata, { repository, digest, why: 'restore' }, [name], act);
+  return { digest, manifests, ...tags };
 }
 
-async function restoreManifest(metadata: Sql, repository: string, digest: Digest, act: Act): Promise<Restored> {
+async function restoreManifest(metadata: Sql, repository: string, digest: Digest, act: GatedAct): Promise<Restored> {
   if ((await findManifest(metadata, repository, digest)) !== undefined) throw there({ digest });
   const removed = await findRemoved(metadata, repository, digest);
   if (removed === undefined) throw gone({ digest });
   const manifests = await bringBack(metadata, repository, digest, act);
-  const tags: string[] = [];
+  const names: string[] = [];
   for (const name of await tagsEndedAt(metadata, repository, digest, removed.removedAt)) {
     // A tag that points elsewhere by now has been given a new meaning since.
-    if ((await findTag(metadata, repository, name)) !== undefined) continue;
-    await moveTag(metadata, { repository, name, digest, why: 'restore' }, act);
-    tags.push(name);
+    if ((await findTagWithHeld(metadata, repository, name)) === undefined) names.push(name);
   }
-  return { digest, manifests, tags };
+  return { digest, manifests, ...(await moveTags(metadata, { repository, digest, why: 'restore' }, names, act)) };
+}
+
+async function moveTags(
+  metadata: Sql,
+  move: Omit<TagMove, 'name'>,
+  names: readonly string[],
+  act: GatedAct,
+): Promise<Pick<Restored, 'tags' | 'held'>> {
+  const tags: string[] = [];
+  const held: string[] = [];
+  for (const name of names) {
+    const hold = await moveTag(metadata, { ...move, name }, act);
+    (hold === undefined ? tags : held).push(name);
+  }
+  return { tags, held };
 }
 
 /** Puts back a manifest, what it names, and what has it as its subject, as far as they were removed. */
-async function bringBack(metadata: Sql, repository: string, root: Digest, act: Act): Promise<Digest[]> {
+async function bringBack(metadata: Sql, repository: string, root: Digest, act: GatedAct): Promise<Digest[]> {
   const back: Digest[] = [];
   const waiting = [root];
   for (let digest = waiting.pop(); digest !== undefined; digest = waiting.pop()) {
     const children = await removedTargets(metadata, repository, digest, 'manifest');
     if (await putBack(metadata, repository, digest, act.now)) {
       back.push(digest);
+      const subject = await findSubjectOf(metadata, repository, digest);
+      const subjects = subject === null || subject === undefined ? [] : [subject];
+      await act.gate.arrived(metadata, { repository, digest, wasHere: false, subjects }, act.now);
       await recordEvent(metadata, act.origin, { kind: 'manifest.restore', repository, digest }, act.now);
     }
     waiting.push(...children, ...(await removedReferrers(metadata, repository, digest)));
@@ -122,7 +149,7 @@ async function bringBack(metadata: Sql, repository: string, root: Digest, act: A
 }
 
 /** Signatures under cosign's tags that are gone; returns the manifests they are to point at. */
-async function restoreCosignTags(metadata: Sql, repository: string, subject: Digest, act: Act): Promise<Digest[]> {
+async function restoreCosignTags(metadata: Sql, repository: string, subject: Digest, act: GatedAct): Promise<Digest[]> {
   const restored: Digest[] = [];
   for (const name of referrerTagsOf(subject)) {
     if ((await findTag(metadata, repository, name)) !== undefined) continue;
@@ -131,6 +158,7 @@ async function restoreCosignTags(metadata: Sql, repository: string, subject: Dig
     await putBack(metadata, repository, last.digest, act.now);
     if ((await findManifest(metadata, repository, last.digest)) === undefined) continue;
     await moveTag(metadata, { repository, name, digest: last.digest, why: 'restore' }, act);
+    await reviewVerdict(metadata, { repository, digest: subject, standing: true }, act.now);
     restored.push(last.digest);
   }
   return restored;

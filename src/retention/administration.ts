@@ -10,6 +10,7 @@ import type { TagRevision } from '#metadata/tag-revisions.ts';
 import { RegistryError } from '#oci/errors.ts';
 import { parseTag } from '#oci/name.ts';
 import { parseReference } from '#oci/reference.ts';
+import type { Gate } from '#registry/gate.ts';
 import { type History, type Restored, openHistory } from '#registry/restore.ts';
 import { PLAN_LIFETIME_MS } from './apply.ts';
 import { RetentionError } from './errors.ts';
@@ -28,6 +29,8 @@ export interface RetentionContext {
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   readonly pruning: Pruning;
+  /** What tags have to pass that come back. */
+  readonly gate: Gate;
 }
 
 /**
@@ -138,8 +141,8 @@ function shownRevision({ since, until, ...rest }: TagRevision): Revision {
   return { ...rest, since: momentOf(since), until: momentOf(until) };
 }
 
-function shownRestored(repository: string, { digest, manifests, tags }: Restored) {
-  return { repository, digest, manifests: [...manifests], tags: [...tags] };
+function shownRestored(repository: string, { digest, manifests, tags, held }: Restored) {
+  return { repository, digest, manifests: [...manifests], tags: [...tags], held: [...held] };
 }
 
 function shownPlan({ id, madeAt, madeBy, status, confirmedAt, confirmedBy, summary }: Plan): PrunePlan {

@@ -13,6 +13,7 @@ import { groupsOf } from '#metadata/groups.ts';
 import { nothing } from '#metadata/nothing.ts';
 import type { Sql } from '#metadata/sql.ts';
 import { createUser } from '#metadata/users.ts';
+import { openGate } from '#registry/gate.ts';
 import { openRetentionAdministration } from '#retention/administration.ts';
 import { openPruning } from '#retention/prune.ts';
 
@@ -70,6 +71,7 @@ export function retentionOf(
     openRetentionAdministration({
       metadata: database,
       clock,
+      gate: openGate,
       pruning: openPruning({ metadata: database, clock, rules: [], maxShare: 0.5 }),
     });
   return { retention: over(metadata), emptyRetention: over(nothing) };

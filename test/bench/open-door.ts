@@ -14,6 +14,7 @@ import { nothing } from '#metadata/nothing.ts';
 import { openMetadata } from '#metadata/open.ts';
 import { openLog } from '#observe/log.ts';
 import { openMetrics } from '#observe/metrics.ts';
+import { openGate } from '#registry/gate.ts';
 import { openRegistry } from '#registry/open.ts';
 import { openPulls } from '#retention/pulls.ts';
 import { openStorage } from '#storage/open.ts';
@@ -29,7 +30,7 @@ const clock = Date.now;
 const metadata = await openMetadata('sqlite', config.metadata.sqlite);
 const store = await openStorage('filesystem', config.storage.filesystem);
 const graces = { blobMs: config.retention.collection.blobGrace, referrerMs: config.retention.collection.referrerGrace };
-const context = { metadata, store, clock, graces, options: config.registry };
+const context = { metadata, store, clock, graces, options: config.registry, gate: openGate };
 const note = (): void => undefined;
 const workloads = { isForUs: () => false, verify: () => Promise.reject(new Error('no issuers')) };
 const nobodyAdministers = (): never => {

@@ -86,6 +86,7 @@ describe('restoring', () => {
       digest: image.digest,
       manifests: [],
       tags: ['v1'],
+      held: [],
     });
     expect(await digestOf('v1')).toBe(image.digest);
   });
@@ -102,6 +103,7 @@ describe('restoring', () => {
       digest: image.digest,
       manifests: [image.digest],
       tags: ['v1'],
+      held: [],
     });
     expect([await digestOf('v1'), await digestOf('v2')]).toEqual([image.digest, other.digest]);
   });

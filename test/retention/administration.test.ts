@@ -3,6 +3,7 @@ import type { RetentionOperations } from '#api/operations.ts';
 import { eventsBefore } from '#metadata/events.ts';
 import { insertPlan } from '#metadata/prune-plans.ts';
 import { reviewBlob, reviewLink } from '#metadata/reviews.ts';
+import { openGate } from '#registry/gate.ts';
 import { endTag } from '#registry/tags.ts';
 import { openRetentionAdministration } from '#retention/administration.ts';
 import { DAY, HOUR, NOW, digest } from './facts.ts';
@@ -16,7 +17,7 @@ beforeEach(async () => {
   shelf = await openShelf();
   const { metadata, clock } = shelf;
   const pruning = shelf.pruning([{ repositories: '**', keepMostRecent: 1 }]);
-  administration = openRetentionAdministration({ metadata, clock, pruning })(PRUNER);
+  administration = openRetentionAdministration({ metadata, clock, pruning, gate: openGate })(PRUNER);
 });
 afterEach(() => shelf.close());
 
@@ -58,7 +59,13 @@ describe('tags', () => {
     await shelf.metadata.transaction((inside) =>
       endTag(inside, { repository: R, name: 'latest', why: 'deleted' }, { origin: PRUNER, now: NOW }),
     );
-    expect(await restoring()).toEqual({ repository: R, digest: digest('image 1'), manifests: [], tags: ['latest'] });
+    expect(await restoring()).toEqual({
+      repository: R,
+      digest: digest('image 1'),
+      manifests: [],
+      tags: ['latest'],
+      held: [],
+    });
     const [event] = await eventsBefore(shelf.metadata, {}, Number.MAX_SAFE_INTEGER, 1);
     expect(event).toMatchObject({ kind: 'tag.set', ...PRUNER, repository: R, reference: 'latest' });
   });

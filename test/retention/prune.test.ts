@@ -6,6 +6,7 @@ import { findRemoved } from '#metadata/removed.ts';
 import { sql } from '#metadata/sql.ts';
 import { revisionsOf } from '#metadata/tag-revisions.ts';
 import { tagNames } from '#metadata/tags.ts';
+import { openGate } from '#registry/gate.ts';
 import { openHistory } from '#registry/restore.ts';
 import { endTag } from '#registry/tags.ts';
 import { openInUse } from '#retention/in-use.ts';
@@ -288,7 +289,7 @@ describe('carrying a plan out', () => {
   });
 });
 
-const history = () => openHistory(shelf);
+const history = () => openHistory({ ...shelf, gate: openGate });
 
 describe('what changed since the plan was made is skipped', () => {
   const skips = async (rule: WrittenRule, meanwhile: () => Promise<unknown>): Promise<string[]> => {

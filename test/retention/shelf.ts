@@ -8,6 +8,7 @@ import { openMetadata } from '#metadata/open.ts';
 import { ensureRepository } from '#metadata/repositories.ts';
 import type { Sql } from '#metadata/sql.ts';
 import { type Digest, digestOf } from '#oci/digest.ts';
+import { openGate } from '#registry/gate.ts';
 import { moveTag } from '#registry/tags.ts';
 import { type PruneContext, type Pruning, openPruning } from '#retention/prune.ts';
 import { NOW, type WrittenRule, digest, ruleOptions } from './facts.ts';
@@ -73,13 +74,10 @@ export async function openShelf(): Promise<Shelf> {
       return digest(name);
     },
     tag: (repository, name, manifest, age = 0) =>
-      metadata.transaction((inside) =>
-        moveTag(
-          inside,
-          { repository, name, digest: digest(manifest), why: 'push' },
-          { origin: PRUNER, now: now - age },
-        ),
-      ),
+      metadata.transaction(async (inside) => {
+        const move = { repository, name, digest: digest(manifest), why: 'push' } as const;
+        await moveTag(inside, move, { origin: PRUNER, now: now - age, gate: openGate });
+      }),
     pruning: (rules, context = {}) =>
       openPruning({ metadata, clock, rules: ruleOptions(...rules), maxShare: 1, ...context }),
     async close() {

@@ -5,6 +5,7 @@ import type { Origin } from '#metadata/events.ts';
 import { openMetadata } from '#metadata/open.ts';
 import type { Sql } from '#metadata/sql.ts';
 import type { Context } from '#registry/context.ts';
+import { openGate } from '#registry/gate.ts';
 import { type Registry, openRegistry } from '#registry/open.ts';
 import { openStorage } from '#storage/open.ts';
 
@@ -30,6 +31,7 @@ export async function openRooms(): Promise<Rooms> {
     clock: () => Date.now() + ahead,
     options: { manifests: { maxSize: 4 * 1024 * 1024, sparse: 'off' }, blobs: {} },
     graces: { blobMs: 3_600_000, referrerMs: 24 * 3_600_000 },
+    gate: openGate,
   };
   return {
     folder,
