@@ -1,7 +1,11 @@
 import { z } from 'zod';
 import { durationBetween } from '#base/duration.ts';
 import { globProblem } from '#base/glob.ts';
+import { policyProblems } from './policy-problems.ts';
+import type { RequirementOptions } from './requirement.ts';
 import { CHECKS } from './testimony.ts';
+
+export type { RequirementOptions, StatementOptions } from './requirement.ts';
 
 const name = z
   .string()
@@ -37,25 +41,6 @@ export const rootOptions = z
 
 /** What {@link rootOptions} parses to. */
 export type RootOptions = z.infer<typeof rootOptions>;
-
-/** Somebody who has to have signed. Which words a root understands is checked where roots and policies meet. */
-export interface StatementOptions {
-  readonly root: string;
-  readonly identity?: string | undefined;
-  readonly identityPattern?: string | undefined;
-  readonly issuer?: string | undefined;
-  readonly subject?: string | undefined;
-  readonly key?: string | undefined;
-  readonly predicateType?: string | undefined;
-  readonly threshold?: number | undefined;
-}
-
-/** What has to hold: a statement, or some or all of several requirements. */
-export type RequirementOptions =
-  | StatementOptions
-  | { readonly any: readonly RequirementOptions[] }
-  | { readonly all: readonly RequirementOptions[] }
-  | { readonly threshold: number; readonly of: readonly RequirementOptions[] };
 
 const statement = z.strictObject({
   root: name,
@@ -107,23 +92,29 @@ export const policyOptions = z.strictObject({
 export type PolicyOptions = z.infer<typeof policyOptions>;
 
 /** Whose signatures count for what. */
-export const trustOptions = z.strictObject({
-  roots: z.record(name, rootOptions).prefault({}).describe('who may be trusted, by name'),
-  policies: z.array(policyOptions).max(1000).prefault([]).describe('what is asked of which repositories'),
-  judgeAgainEvery: durationBetween('1m', '30d')
-    .prefault('24h')
-    .describe('how long a verdict stands before it is looked at again'),
-  simpleSigning: z
-    .strictObject({
-      extension: z
-        .boolean()
-        .prefault(false)
-        .describe('whether podman and skopeo are told to bring and fetch OpenPGP signatures here'),
-      lookaside: z.boolean().prefault(false).describe('whether the same are served as a lookaside store'),
-    })
-    .prefault({})
-    .describe('OpenPGP signatures'),
-});
+export const trustOptions = z
+  .strictObject({
+    roots: z.record(name, rootOptions).prefault({}).describe('who may be trusted, by name'),
+    policies: z.array(policyOptions).max(1000).prefault([]).describe('what is asked of which repositories'),
+    judgeAgainEvery: durationBetween('1m', '30d')
+      .prefault('24h')
+      .describe('how long a verdict stands before it is looked at again'),
+    simpleSigning: z
+      .strictObject({
+        extension: z
+          .boolean()
+          .prefault(false)
+          .describe('whether podman and skopeo are told to bring and fetch OpenPGP signatures here'),
+        lookaside: z.boolean().prefault(false).describe('whether the same are served as a lookaside store'),
+      })
+      .prefault({})
+      .describe('OpenPGP signatures'),
+  })
+  .superRefine((options, context) => {
+    for (const { path, problem, remedy } of policyProblems(options)) {
+      context.addIssue({ code: 'custom', path: [...path], message: problem, params: { remedy }, input: undefined });
+    }
+  });
 
 /** What {@link trustOptions} parses to: durations are milliseconds, paths as written. */
 export type TrustOptions = z.infer<typeof trustOptions>;
