@@ -105,7 +105,8 @@ function answerError(exchange: Exchange, error: unknown, log: Log): void {
     return;
   }
   // What was said of the content that could not be sent does not hold for the error.
-  for (const name of ['ETag', 'Docker-Content-Digest', 'Accept-Ranges', 'Content-Length']) exchange.remove(name);
+  for (const name of ['ETag', 'Docker-Content-Digest', 'Accept-Ranges', 'Content-Length', 'Warning'])
+    exchange.remove(name);
   exchange.respond = true;
   exchange.status = status;
   if (retryAfterSeconds !== undefined) exchange.set('Retry-After', String(retryAfterSeconds));

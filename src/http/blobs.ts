@@ -6,7 +6,7 @@ import type { Blob } from '#registry/blobs.ts';
 import type { Registry } from '#registry/open.ts';
 import type { ByteRange } from '#storage/driver.ts';
 import { etagOf, isHeldByClient } from './conditions.ts';
-import { type Exchange, type Handler, answerEmpty, originOf } from './exchange.ts';
+import { type Exchange, type Handler, answerEmpty, eyesOf, originOf } from './exchange.ts';
 import { parseRange } from './range.ts';
 
 /** end-2 and end-10. */
@@ -19,7 +19,8 @@ export function blobHandlers({ blobs }: Registry): BlobHandlers {
   return {
     async get(exchange) {
       const { req, res } = exchange;
-      const blob = await blobs.find(parseName(exchange.params.name), parseDigest(exchange.params.digest));
+      const repository = parseName(exchange.params.name);
+      const blob = await blobs.find(repository, parseDigest(exchange.params.digest), eyesOf(exchange, repository));
       exchange.set('Docker-Content-Digest', blob.digest);
       exchange.set('ETag', etagOf(blob.digest));
       exchange.set('Accept-Ranges', 'bytes');

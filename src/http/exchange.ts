@@ -2,6 +2,7 @@ import type { Context, ParameterizedContext } from 'koa';
 import type { Caller, Session } from '#access/session.ts';
 import { ANONYMOUS } from '#access/subject.ts';
 import type { Origin } from '#metadata/events.ts';
+import type { Eyes } from '#registry/sight.ts';
 
 /** What the middleware leaves for the handlers. */
 export interface State {
@@ -45,6 +46,14 @@ export function answerEmpty(exchange: Exchange, status: 201 | 202 | 204): void {
 export function sessionOf({ state }: Exchange): Session {
   if (state.session === undefined) throw new Error(`the route ${state.route} does not say who may come in`);
   return state.session;
+}
+
+/**
+ * With whose eyes the caller looks at a repository: by what they were granted. What their token is for says nothing of
+ * that, since whoever signs may ask for one to pull; nor does what their client calls itself.
+ */
+export function eyesOf(exchange: Exchange, repository: string): Eyes {
+  return sessionOf(exchange).holds('attach', repository) ? 'insider' : 'outsider';
 }
 
 /** What the audit trail says of the cause of an act. */

@@ -7,8 +7,9 @@ import type { Registry } from '#registry/open.ts';
 import type { Pull, Pulls } from '#retention/pulls.ts';
 import { readSmallBody } from './body.ts';
 import { etagOf, isHeldByClient, preconditionOf } from './conditions.ts';
-import { type Exchange, type Handler, answerEmpty, originOf, parameters, sessionOf } from './exchange.ts';
+import { type Exchange, type Handler, answerEmpty, eyesOf, originOf, parameters, sessionOf } from './exchange.ts';
 import type { Urls } from './urls.ts';
+import { warn } from './warning.ts';
 
 /** end-3, end-7 and end-9. */
 export interface ManifestHandlers {
@@ -37,9 +38,10 @@ export function manifestHandlers(
     async get(exchange) {
       const repository = parseName(exchange.params.name);
       const reference = existing(exchange.params.reference);
-      const manifest = await manifests.find(repository, reference);
+      const manifest = await manifests.find(repository, reference, eyesOf(exchange, repository));
       exchange.set('Docker-Content-Digest', manifest.digest);
       exchange.set('ETag', etagOf(manifest.digest));
+      warn(exchange, manifest.warning);
       if (isHeldByClient(exchange.req, manifest.digest)) {
         exchange.status = 304;
         return;
@@ -74,6 +76,7 @@ export function manifestHandlers(
       exchange.set('ETag', etagOf(pushed.digest));
       if (pushed.subject !== undefined) exchange.set('OCI-Subject', pushed.subject);
       if (tags.length > 0) exchange.set('OCI-Tag', tags.join(', '));
+      warn(exchange, pushed.warning);
     },
 
     async remove(exchange) {

@@ -1,5 +1,5 @@
 import { RegistryError } from '#oci/errors.ts';
-import type { Page, Window } from '#registry/listings.ts';
+import type { Page, Window } from '#registry/page.ts';
 import { type Exchange, parameter } from './exchange.ts';
 import type { Urls } from './urls.ts';
 
@@ -19,9 +19,11 @@ export function windowOf(exchange: Exchange): Window {
 /** Where the next page is, if there is one. RFC 8288. */
 export function linkToNext<T>(exchange: Exchange, urls: Urls, page: Page<T>, last: (entry: T) => string): void {
   const end = page.entries.at(-1);
-  if (!page.more || end === undefined) return;
+  const after = page.after ?? (end === undefined ? undefined : last(end));
+  if (!page.more || after === undefined) return;
   const query = new URLSearchParams(exchange.querystring);
-  query.set('last', last(end));
-  if (!query.has('n')) query.set('n', String(page.entries.length));
+  query.set('last', after);
+  // What a page has that ends elsewhere than at its last entry, or even nothing, says nothing of how long pages are.
+  if (!query.has('n') && page.after === undefined) query.set('n', String(page.entries.length));
   exchange.set('Link', `<${urls.absolute(`${exchange.path}?${query.toString()}`)}>; rel="next"`);
 }

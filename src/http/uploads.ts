@@ -6,7 +6,7 @@ import type { Registry } from '#registry/open.ts';
 import type { Stretch, Upload } from '#registry/uploads.ts';
 import { allowSilenceAfter, bodyOf, contentRange, hasBody } from './body.ts';
 import type { Challenges } from './challenge.ts';
-import { type Exchange, type Handler, answerEmpty, originOf, parameter, sessionOf } from './exchange.ts';
+import { type Exchange, type Handler, answerEmpty, eyesOf, originOf, parameter, sessionOf } from './exchange.ts';
 import type { Urls } from './urls.ts';
 
 /** end-4, end-5, end-6, end-11, end-13 and end-14. */
@@ -60,7 +60,11 @@ export function uploadHandlers(
       challenges.bearer(exchange, scope, 'insufficient_scope');
       throw new RegistryError('UNAUTHORIZED', 'the token is not for the source', { detail: { needed: scope } });
     }
-    return await blobs.mount(repository, digest, { from, mayRead: (one) => session.may('pull', one) });
+    return await blobs.mount(repository, digest, {
+      from,
+      mayRead: (one) => session.may('pull', one),
+      eyesFor: (one) => eyesOf(exchange, one),
+    });
   };
 
   return {

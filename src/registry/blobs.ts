@@ -8,6 +8,7 @@ import type { Digest } from '#oci/digest.ts';
 import { RegistryError } from '#oci/errors.ts';
 import type { ByteRange } from '#storage/driver.ts';
 import type { Context } from './context.ts';
+import type { Eyes } from './sight.ts';
 
 /** A blob of a repository. */
 export interface Blob {
@@ -19,11 +20,12 @@ export interface Blob {
 export interface MountSource {
   readonly from: string | undefined;
   readonly mayRead: (repository: string) => boolean;
+  readonly eyesFor: (repository: string) => Eyes;
 }
 
 export interface Blobs {
-  /** @throws {RegistryError} BLOB_UNKNOWN: not in this repository, whoever else may have it */
-  find(repository: string, digest: Digest): Promise<Blob>;
+  /** @throws {RegistryError} BLOB_UNKNOWN: not in this repository, whoever else may have it, or not for these eyes */
+  find(repository: string, digest: Digest, eyes: Eyes): Promise<Blob>;
   /** Writes a blob that was found, or a range of it, into a stream, and leaves the stream open. */
   send(blob: Blob, target: Writable, range?: ByteRange): Promise<void>;
   /**
@@ -43,14 +45,20 @@ export interface Blobs {
 
 /** A base layer may lie in thousands of repositories; one that the caller may read is among the first or is pushed anew. */
 const HOLDERS_MAX = 1000;
+/** A mount that is not done is an upload: nothing to look long for. */
+const HOLDERS_ASKED_MAX = 10;
 
 export function openBlobs(context: Context): Blobs {
-  const { metadata, store, clock, graces } = context;
+  const { metadata, store, clock, graces, gate } = context;
 
   return {
-    async find(repository, digest) {
+    async find(repository, digest, eyes) {
       const sizeBytes = await findBlobSize(metadata, repository, digest);
-      if (sizeBytes === undefined || !(await vouchFor(context, repository, digest))) throw unknownBlob(digest);
+      if (sizeBytes === undefined) throw unknownBlob(digest);
+      // Before anybody vouches for it: what is not shown is not kept for being asked for.
+      if (needsGate(context, repository, eyes) && !(await gate.showsBlob(repository, digest)))
+        throw unknownBlob(digest);
+      if (!(await vouchFor(context, repository, digest))) throw unknownBlob(digest);
       return { digest, sizeBytes };
     },
 
@@ -60,17 +68,19 @@ export function openBlobs(context: Context): Blobs {
       await store.readInto(bytes.location, target, range);
     },
 
-    mount: (repository, digest, { from, mayRead }) =>
-      metadata.transaction(async (inside) => {
-        const holders = from === undefined ? await repositoriesWithBlob(inside, digest, HOLDERS_MAX) : [from];
-        const holder = holders.find(mayRead);
-        const sizeBytes = holder === undefined ? undefined : await findBlobSize(inside, holder, digest);
+    async mount(repository, digest, source) {
+      // Not inside: a gate may have to look closer before it answers.
+      const holder = await findHolder(context, digest, source);
+      if (holder === undefined) return false;
+      return await metadata.transaction(async (inside) => {
+        const sizeBytes = await findBlobSize(inside, holder, digest);
         if (sizeBytes === undefined) return false;
         await ensureRepository(inside, repository, clock());
         await linkBlob(inside, repository, { digest, sizeBytes }, clock());
         await reviewLink(inside, { repository, digest, reviewAfter: clock() + graces.blobMs });
         return true;
-      }),
+      });
+    },
 
     remove: (repository, digest, origin) =>
       metadata.transaction(async (inside) => {
@@ -87,6 +97,27 @@ export function openBlobs(context: Context): Blobs {
         await recordEvent(inside, origin, { kind: 'blob.delete', repository, digest }, clock());
       }),
   };
+}
+
+/** Whether it takes the gate's word to show anything of the repository to these eyes. */
+function needsGate({ gate }: Context, repository: string, eyes: Eyes): boolean {
+  return eyes === 'outsider' && gate.guards(repository);
+}
+
+/** The repository that a blob is mounted from: one that the caller may read, and in which they see the blob. */
+async function findHolder(
+  context: Context,
+  digest: Digest,
+  { from, mayRead, eyesFor }: MountSource,
+): Promise<string | undefined> {
+  const { metadata, gate } = context;
+  const holders = from === undefined ? await repositoriesWithBlob(metadata, digest, HOLDERS_MAX) : [from];
+  const readable = holders.filter(mayRead);
+  const isAsked = (holder: string): boolean => needsGate(context, holder, eyesFor(holder));
+  const free = readable.find((holder) => !isAsked(holder));
+  if (free !== undefined) return free;
+  for (const holder of readable.slice(0, HOLDERS_ASKED_MAX)) if (await gate.showsBlob(holder, digest)) return holder;
+  return undefined;
 }
 
 /**

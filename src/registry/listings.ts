@@ -1,28 +1,20 @@
-import { referrersAfter } from '#metadata/manifests.ts';
+import { tagNamesWithHeld } from '#metadata/held-tags.ts';
+import { type ReferrerRow, referrersAfter } from '#metadata/manifests.ts';
 import { type NameRange, repositoryExists, repositoryNames, repositoryNamesWithin } from '#metadata/repositories.ts';
+import { tagsAfter } from '#metadata/retention-facts.ts';
 import type { Sql } from '#metadata/sql.ts';
 import { tagNames } from '#metadata/tags.ts';
 import type { Digest } from '#oci/digest.ts';
 import { RegistryError } from '#oci/errors.ts';
 import type { Context } from './context.ts';
+import { type Page, type Window, pageOf, siftedPageOf } from './page.ts';
+import type { Eyes } from './sight.ts';
 
 /** The longest page, whatever is asked for: what follows is behind the `Link` header. */
 export const PAGE_MAX = 10_000;
 // 4 MiB: the size of manifest that every client must take, and a referrers list is one. Distribution Spec v1.1.1.
 const REFERRERS_PAGE_BYTES = 4 * 1024 * 1024;
 const REFERRERS_PAGE_MAX = 1000;
-
-/** A part of a list: at most `limit` entries after `after`. */
-export interface Window {
-  readonly after: string;
-  readonly limit: number;
-}
-
-/** `more`: the list goes on after the last entry. */
-export interface Page<T> {
-  readonly entries: readonly T[];
-  readonly more: boolean;
-}
 
 /** A descriptor in a referrers list. Distribution Spec v1.1.1, end-12. */
 export interface Referrer {
@@ -33,52 +25,91 @@ export interface Referrer {
   readonly annotations?: Record<string, string>;
 }
 
+/** Whose referrers are asked for, and which: `artifactType` exactly this one, undefined for any. */
+export interface ReferrersOf {
+  readonly repository: string;
+  readonly subject: Digest;
+  readonly artifactType: string | undefined;
+}
+
 export interface Listings {
   /** The repositories whose names lie in the ranges, in byte order; every one when there are no ranges. */
   repositories(window: Window, visible: readonly NameRange[] | undefined): Promise<Page<string>>;
   /** Whether anything was ever pushed under the name. */
   exists(repository: string): Promise<boolean>;
   /** @throws {RegistryError} NAME_UNKNOWN. Distribution Spec v1.1.1, end-8. */
-  tags(repository: string, window: Window): Promise<Page<string>>;
+  tags(repository: string, window: Window, eyes: Eyes): Promise<Page<string>>;
   /**
    * What has the digest as its subject, by digest; of a repository that does not exist, an empty list. A page is also
    * cut where it would outgrow a manifest. Distribution Spec v1.1.1, end-12.
-   *
-   * @param artifactType exactly this one; undefined for any
    */
-  referrers(
-    repository: string,
-    subject: Digest,
-    artifactType: string | undefined,
-    window: Window,
-  ): Promise<Page<Referrer>>;
+  referrers(of: ReferrersOf, window: Window, eyes: Eyes): Promise<Page<Referrer>>;
 }
 
-export function openListings({ metadata }: Context): Listings {
+export function openListings(context: Context): Listings {
+  const { metadata } = context;
   return {
     exists: (repository) => repositoryExists(metadata, repository),
 
     repositories: (window, visible) =>
-      page(window, PAGE_MAX, (limit) =>
+      pageOf(window, PAGE_MAX, (limit) =>
         visible === undefined
           ? repositoryNames(metadata, window.after, limit)
           : namesWithin(metadata, visible, window.after, limit),
       ),
 
-    async tags(repository, window) {
-      const found = await page(window, PAGE_MAX, (limit) => tagNames(metadata, repository, window.after, limit));
+    async tags(repository, window, eyes) {
+      const found = await tagsSeen(context, repository, window, eyes);
       if (found.entries.length === 0 && !(await repositoryExists(metadata, repository))) {
         throw new RegistryError('NAME_UNKNOWN', 'no such repository', { detail: { name: repository } });
       }
       return found;
     },
 
-    async referrers(repository, subject, artifactType, window) {
-      const of = { repository, subject, artifactType, after: window.after };
-      const found = await page(window, REFERRERS_PAGE_MAX, (limit) => referrersAfter(metadata, of, limit));
+    async referrers(of, window, eyes) {
+      const found = await referrersSeen(context, of, window, eyes);
       return withinBytes({ ...found, entries: found.entries.map(descriptorOf) }, REFERRERS_PAGE_BYTES);
     },
   };
+}
+
+async function tagsSeen(
+  { metadata, gate }: Context,
+  repository: string,
+  window: Window,
+  eyes: Eyes,
+): Promise<Page<string>> {
+  const { after } = window;
+  if (!gate.guards(repository)) {
+    return await pageOf(window, PAGE_MAX, (limit) => tagNames(metadata, repository, after, limit));
+  }
+  if (eyes === 'insider') {
+    return await pageOf(window, PAGE_MAX, (limit) => tagNamesWithHeld(metadata, repository, after, limit));
+  }
+  const found = await siftedPageOf(window, PAGE_MAX, {
+    find: (from, limit) => tagsAfter(metadata, repository, from, limit),
+    nameOf: ({ name }) => name,
+    isVisible: async ({ digest }) => (await gate.sightOf(repository, digest)).isVisible,
+  });
+  return { ...found, entries: found.entries.map(({ name }) => name) };
+}
+
+async function referrersSeen(
+  { metadata, gate }: Context,
+  of: ReferrersOf,
+  window: Window,
+  eyes: Eyes,
+): Promise<Page<ReferrerRow>> {
+  const find = (after: string, limit: number): Promise<ReferrerRow[]> =>
+    referrersAfter(metadata, { ...of, after }, limit);
+  if (eyes === 'insider' || !gate.guards(of.repository)) {
+    return await pageOf(window, REFERRERS_PAGE_MAX, (limit) => find(window.after, limit));
+  }
+  return await siftedPageOf(window, REFERRERS_PAGE_MAX, {
+    find,
+    nameOf: ({ digest }) => digest,
+    isVisible: async ({ digest }) => (await gate.sightOf(of.repository, digest)).isVisible,
+  });
 }
 
 /** Only as many ranges are looked at as it takes to fill the page. */
@@ -97,15 +128,7 @@ async function namesWithin(
   return names;
 }
 
-/** Asks for one entry more than wanted: whether it comes says whether the list goes on. */
-async function page<T>(window: Window, max: number, find: (limit: number) => Promise<T[]>): Promise<Page<T>> {
-  const limit = Math.min(window.limit, max);
-  if (limit === 0) return { entries: [], more: false };
-  const entries = await find(limit + 1);
-  return { entries: entries.slice(0, limit), more: entries.length > limit };
-}
-
-function descriptorOf(row: Awaited<ReturnType<typeof referrersAfter>>[number]): Referrer {
+function descriptorOf(row: ReferrerRow): Referrer {
   return {
     mediaType: row.mediaType,
     digest: row.digest,

@@ -2,6 +2,7 @@ import { buffer } from 'node:stream/consumers';
 import { LRUCache } from 'lru-cache';
 import { blobSizes, findBytes } from '#metadata/blobs.ts';
 import { type Origin, recordEvent } from '#metadata/events.ts';
+import { findTagWithHeld } from '#metadata/held-tags.ts';
 import {
   type ManifestRow,
   findManifest,
@@ -22,7 +23,9 @@ import { subjectOfTag } from '#oci/referrer-tag.ts';
 import { requireAttachment } from './attachments.ts';
 import { land, requireDigest, settle } from './bytes.ts';
 import type { Context } from './context.ts';
+import type { Gate } from './gate.ts';
 import { removeManifest } from './removal.ts';
+import type { Eyes } from './sight.ts';
 import { moveTag, withdrawTag } from './tags.ts';
 
 /** Manifests are small and asked for all the time. 64 MiB holds some ten thousand; larger ones than 1 MiB stay out. */
@@ -59,9 +62,19 @@ export interface PushedManifest {
   readonly warning?: string | undefined;
 }
 
+/** A manifest that may be shown to whoever asked. */
+export interface FoundManifest extends ManifestRow {
+  /** What is to be said of it to whoever pulls it. */
+  readonly warning?: string | undefined;
+}
+
 export interface Manifests {
-  /** @throws {RegistryError} MANIFEST_UNKNOWN. Distribution Spec v1.1.1, end-3. */
-  find(repository: string, reference: Reference): Promise<ManifestRow>;
+  /**
+   * An insider finds by a tag what is held of it, if anything is.
+   *
+   * @throws {RegistryError} MANIFEST_UNKNOWN: not there, or not to be seen with these eyes. Distribution Spec v1.1.1, end-3
+   */
+  find(repository: string, reference: Reference, eyes: Eyes): Promise<FoundManifest>;
   /** The bytes exactly as they were pushed. */
   read(manifest: ManifestRow): Promise<Buffer>;
   /**
@@ -83,7 +96,7 @@ export interface Manifests {
 }
 
 export function openManifests(context: Context): Manifests {
-  const { metadata, store } = context;
+  const { metadata, store, gate } = context;
   // A digest never changes its bytes: nothing here can be stale, and whether it may be seen is asked each time.
   const cache = new LRUCache<Digest, Buffer>({
     maxSize: CACHE_BYTES,
@@ -92,13 +105,19 @@ export function openManifests(context: Context): Manifests {
   });
 
   return {
-    async find(repository, reference) {
+    async find(repository, reference, eyes) {
+      const isGuarded = gate.guards(repository);
       const found =
         reference.tag === undefined
           ? await findManifest(metadata, repository, reference.digest)
-          : await findManifestByTag(metadata, repository, reference.tag);
+          : isGuarded && eyes === 'insider'
+            ? await findWithHeld(metadata, repository, reference.tag)
+            : await findManifestByTag(metadata, repository, reference.tag);
       if (found === undefined) throw unknownManifest(reference);
-      return found;
+      if (!isGuarded) return found;
+      const { isVisible, warning } = await gate.sightOf(repository, found.digest);
+      if (!isVisible && eyes === 'outsider') throw unknownManifest(reference);
+      return { ...found, warning };
     },
 
     async read(manifest) {
@@ -125,6 +144,11 @@ export function openManifests(context: Context): Manifests {
   };
 }
 
+async function findWithHeld(metadata: Sql, repository: string, tag: string): Promise<ManifestRow | undefined> {
+  const digest = await findTagWithHeld(metadata, repository, tag);
+  return digest === undefined ? undefined : await findManifest(metadata, repository, digest);
+}
+
 async function pushManifest(context: Context, push: ManifestPush): Promise<PushedManifest> {
   const { repository, reference, bytes, origin } = push;
   const manifest = parseManifest(bytes, push.contentType);
@@ -143,7 +167,7 @@ async function pushManifest(context: Context, push: ManifestPush): Promise<Pushe
   await gate.consider({ repository, digest, mediaType, sizeBytes: bytes.byteLength, tags });
   const landed = await land(context, digest, one(bytes));
   const pushed = await settle(context, landed, async (metadata) => {
-    await requirePrecondition(metadata, push);
+    await requirePrecondition(metadata, gate, push);
     await requireContent(context, metadata, repository, manifest);
     if (push.attachOnly) await requireUnmoved(metadata, repository, tags, grownFrom);
     const now = context.clock();
@@ -247,14 +271,15 @@ function problems(
   return errors;
 }
 
-async function requirePrecondition(metadata: Sql, push: ManifestPush): Promise<void> {
+/** Whoever pushes saw what is held: their condition speaks of that. */
+async function requirePrecondition(metadata: Sql, gate: Gate, push: ManifestPush): Promise<void> {
   const { match, noneMatch } = push.precondition;
   if (match === undefined && noneMatch === undefined) return;
   const { repository, reference } = push;
   const current =
     reference.tag === undefined
       ? (await findManifest(metadata, repository, reference.digest))?.digest
-      : await findTag(metadata, repository, reference.tag);
+      : await (gate.guards(repository) ? findTagWithHeld : findTag)(metadata, repository, reference.tag);
   const matches = (wanted: readonly string[] | 'any'): boolean =>
     current !== undefined && (wanted === 'any' || wanted.includes(current));
   if ((match === undefined || matches(match)) && (noneMatch === undefined || !matches(noneMatch))) return;

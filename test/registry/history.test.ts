@@ -15,7 +15,7 @@ afterEach(() => rooms.close());
 const R = 'h/app';
 const of = (tag: string) => rooms.registry.history.of(R, tag);
 const removeTag = (tag: string) => rooms.registry.manifests.remove(R, { tag }, ORIGIN);
-const digestOf = async (tag: string) => (await rooms.registry.manifests.find(R, { tag })).digest;
+const digestOf = async (tag: string) => (await rooms.registry.manifests.find(R, { tag }, 'outsider')).digest;
 
 describe('the history of a tag', () => {
   it('tells what it pointed at, since when, until when, by whom and why', async () => {
@@ -125,7 +125,9 @@ describe('restoring', () => {
     const image = await here.pushNew(R, 'v1');
     await rooms.registry.manifests.remove(R, { digest: image.digest }, ORIGIN);
     for (const reference of [{ tag: 'v1' }, { digest: image.digest }] as const) {
-      await expect(rooms.registry.manifests.find(R, reference)).rejects.toMatchObject({ code: 'MANIFEST_UNKNOWN' });
+      await expect(rooms.registry.manifests.find(R, reference, 'outsider')).rejects.toMatchObject({
+        code: 'MANIFEST_UNKNOWN',
+      });
     }
   });
 

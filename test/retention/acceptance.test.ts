@@ -24,7 +24,7 @@ afterEach(() => rooms.close());
 
 const R = 'team/app';
 const remove = (digest: Digest) => rooms.registry.manifests.remove(R, { digest }, ORIGIN);
-const tags = async () => (await rooms.registry.listings.tags(R, { after: '', limit: 100 })).entries;
+const tags = async () => (await rooms.registry.listings.tags(R, { after: '', limit: 100 }, 'outsider')).entries;
 const whole = async (...images: TestManifest[]) =>
   await Promise.all(images.map((image) => here.isWhole(R, image).catch(() => false)));
 const cosignTag = ({ digest }: TestManifest, suffix = 'sig') => `${digest.replace(':', '-')}.${suffix}`;
@@ -35,7 +35,11 @@ async function prune(rules: WrittenRule[], context: Partial<PruneContext> = {}) 
   const pruning = openPruning({ metadata, clock, rules: ruleOptions(...rules), maxShare: 1, ...context });
   const plan = await pruning.plan({ origin: ORIGIN });
   const report = await pruning.apply(plan.id, { origin: ORIGIN, overrideBrake: false });
-  return { ...report, warnings: plan.summary.warnings, items: await pruning.items(plan.id, { after: 0, limit: 100 }) };
+  return {
+    ...report,
+    warnings: plan.summary.warnings,
+    items: await pruning.items(plan.id, { after: 0, limit: 100 }),
+  };
 }
 
 async function untilAllDeadIsGone(): Promise<void> {
@@ -54,7 +58,7 @@ describe('acceptance 2: a blob that is asked for between marking and deleting', 
     for (const { digest, bytes } of image.blobs) await rooms.registry.uploads.push(R, digest, bodyOf(bytes));
     rooms.advance(age);
     await here.collect();
-    const asked = image.blobs.map(({ digest }) => rooms.registry.blobs.find(R, digest));
+    const asked = image.blobs.map(({ digest }) => rooms.registry.blobs.find(R, digest, 'outsider'));
     const answers = await Promise.allSettled(asked);
     expect(answers.every(({ status }) => status === (expected === 201 ? 'fulfilled' : 'rejected'))).toBe(true);
     rooms.advance(HOUR / 2);
@@ -254,7 +258,7 @@ describe('acceptance 16: ten thousand repositories and a hundred thousand tags',
     });
     const { listings } = rooms.registry;
     for (let page = 0; page < 50; page += 1) {
-      const { entries } = await listings.tags(R, { after: `tag-${1_000_000 + page * 2000}`, limit: 100 });
+      const { entries } = await listings.tags(R, { after: `tag-${1_000_000 + page * 2000}`, limit: 100 }, 'outsider');
       expect(entries).toHaveLength(100);
     }
     const window = { after: 'many/r-104999', limit: 100 };

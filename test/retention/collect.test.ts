@@ -97,7 +97,9 @@ describe('collection', () => {
     expect(await here.collect()).toEqual(NOTHING);
     rooms.advance(2000);
     expect(await here.collect()).toMatchObject({ unlinkedBlobs: 1, removedObjects: 1 });
-    await expect(rooms.registry.blobs.find('c/r', blob.digest)).rejects.toMatchObject({ code: 'BLOB_UNKNOWN' });
+    await expect(rooms.registry.blobs.find('c/r', blob.digest, 'outsider')).rejects.toMatchObject({
+      code: 'BLOB_UNKNOWN',
+    });
   });
 
   it('keeps a blob that one of two repositories lets go', async () => {
@@ -142,7 +144,7 @@ describe('collection', () => {
     expect(await here.collect()).toMatchObject({ removedReferrers: 3 });
     await rooms.registry.history.restore('c/r', { tag: 'v1' }, ORIGIN);
     for (const one of [image, signature, aboutIt, legacy]) expect(await here.isWhole('c/r', one)).toBe(true);
-    const names = await rooms.registry.listings.tags('c/r', { after: '', limit: 10 });
+    const names = await rooms.registry.listings.tags('c/r', { after: '', limit: 10 }, 'outsider');
     expect(names.entries).toEqual([`sha256-${hex}.sig`, 'v1']);
   });
 
@@ -196,7 +198,9 @@ describe('collection', () => {
     rooms.advance(8 * DAY);
     await here.collect();
     for (const { digest } of image.blobs) {
-      await expect(rooms.registry.blobs.find('c/r', digest)).rejects.toMatchObject({ code: 'BLOB_UNKNOWN' });
+      await expect(rooms.registry.blobs.find('c/r', digest, 'outsider')).rejects.toMatchObject({
+        code: 'BLOB_UNKNOWN',
+      });
     }
     await here.push('c/r', image, 'v1');
     expect(await here.isWhole('c/r', image)).toBe(true);

@@ -33,7 +33,7 @@ describe('race 1: a client asks for a blob that is about to be let go', () => {
     const image = aManifest();
     await pushBlobs(image);
     rooms.advance(HOUR - 1000);
-    for (const { digest } of image.blobs) await rooms.registry.blobs.find(R, digest);
+    for (const { digest } of image.blobs) await rooms.registry.blobs.find(R, digest, 'outsider');
     rooms.advance(HOUR / 2);
     await collecting();
     await rooms.registry.manifests.push(pushOf(R, image, 'v1'));
@@ -44,7 +44,7 @@ describe('race 1: a client asks for a blob that is about to be let go', () => {
   const canRelyOn = async (old: TestManifest, meanwhile: () => Promise<unknown>): Promise<boolean> => {
     const document = { ...JSON.parse(old.bytes.toString()), annotations: { 'com.example.second': 'yes' } };
     const derived = { ...old, ...aBlob({ bytes: JSON.stringify(document) }) };
-    for (const { digest } of old.blobs) await rooms.registry.blobs.find(R, digest);
+    for (const { digest } of old.blobs) await rooms.registry.blobs.find(R, digest, 'outsider');
     await meanwhile();
     await rooms.registry.manifests.push(pushOf(R, derived, 'v1'));
     return await here.isWhole(R, derived);
@@ -79,7 +79,9 @@ describe('race 1: a client asks for a blob that is about to be let go', () => {
     await pushBlobs(image);
     rooms.advance(2 * HOUR);
     await collecting();
-    await expect(rooms.registry.blobs.find(R, image.blobs[0]?.digest ?? image.digest)).rejects.toMatchObject({
+    await expect(
+      rooms.registry.blobs.find(R, image.blobs[0]?.digest ?? image.digest, 'outsider'),
+    ).rejects.toMatchObject({
       code: 'BLOB_UNKNOWN',
     });
     await here.push(R, image, 'v1');
@@ -117,7 +119,7 @@ describe('race 3: bytes are pushed again while they are given back', () => {
     await rooms.registry.uploads.push(R, blob.digest, bodyOf(blob.bytes));
     rooms.advance(2 * HOUR);
     await collectingThatPauses(moment, () => rooms.registry.uploads.push(R, blob.digest, bodyOf(blob.bytes)));
-    expect(await rooms.registry.blobs.find(R, blob.digest)).toMatchObject({ sizeBytes: blob.bytes.length });
+    expect(await rooms.registry.blobs.find(R, blob.digest, 'outsider')).toMatchObject({ sizeBytes: blob.bytes.length });
     expect(await keysOf(rooms, 'blobs/')).toHaveLength(1);
   });
 
@@ -127,14 +129,14 @@ describe('race 3: bytes are pushed again while they are given back', () => {
     rooms.advance(2 * HOUR);
     const registry = registryThatPauses('after write', collecting);
     await registry.uploads.push(R, blob.digest, bodyOf(blob.bytes));
-    expect(await rooms.registry.blobs.find(R, blob.digest)).toMatchObject({ sizeBytes: blob.bytes.length });
+    expect(await rooms.registry.blobs.find(R, blob.digest, 'outsider')).toMatchObject({ sizeBytes: blob.bytes.length });
     expect(await keysOf(rooms, 'blobs/')).toHaveLength(1);
   });
 });
 
 describe('race 4: a blob is mounted while its source lets it go', () => {
   const mount = (digest: Parameters<typeof rooms.registry.blobs.mount>[1]) =>
-    rooms.registry.blobs.mount('race/other', digest, { from: R, mayRead: () => true });
+    rooms.registry.blobs.mount('race/other', digest, { from: R, mayRead: () => true, eyesFor: () => 'outsider' });
 
   it('mounted first: the bytes stay', async () => {
     const blob = aBlob();
@@ -142,7 +144,7 @@ describe('race 4: a blob is mounted while its source lets it go', () => {
     rooms.advance(HOUR + 1000);
     expect(await mount(blob.digest)).toBe(true);
     await collecting();
-    expect(await rooms.registry.blobs.find('race/other', blob.digest)).toBeTruthy();
+    expect(await rooms.registry.blobs.find('race/other', blob.digest, 'outsider')).toBeTruthy();
   });
 
   it('let go first: there is nothing to mount, and the client uploads', async () => {
