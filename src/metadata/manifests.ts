@@ -99,6 +99,16 @@ export async function manifestsNaming(
   return rows.map((row) => row.manifest);
 }
 
+/** Manifests that an index of the repository names and that are here, by digest. */
+export async function namedBy(database: Sql, repository: string, index: Digest): Promise<Digest[]> {
+  const rows = await database.all<{ target: Digest }>(sql`
+    select target as "target" from manifest_references
+    where repository = ${repository} and manifest = ${index} and kind = 'manifest'
+      and target in (select digest from manifests where repository = ${repository})
+    order by target`);
+  return rows.map((row) => row.target);
+}
+
 /** Whether any manifest of the repository names the blob. Asked with two texts, so that it is answered from memory. */
 export async function isBlobNamed(database: Sql, repository: string, blob: Digest): Promise<boolean> {
   const rows = await database.all(sql`

@@ -179,7 +179,7 @@ export async function blobGoodUntil(
   const row = await first<{ goodUntil: number | null }>(
     database,
     sql`
-    select max(good_until) as "goodUntil" from verdicts
+    select max(case when released_at is null then good_until else ${FOR_EVER} end) as "goodUntil" from verdicts
     where repository = ${repository} and (is_satisfied = 1 and policy = ${policy} or released_at is not null)
       and digest in (select manifest from manifest_references
         where repository = ${repository} and kind = 'blob' and target = ${blob})`,
@@ -215,15 +215,21 @@ export async function unjudgedNaming(
   return rows.map((row) => row.digest);
 }
 
-/** Manifests of a repository that are satisfied now, for whoever keeps what is signed. */
-export async function satisfiedAfter(
+/**
+ * Manifests of a repository of which it is not known that they do not satisfy the policy, for whoever keeps what is
+ * signed: what nobody has judged yet is among them.
+ */
+export async function notUnsatisfiedAfter(
   database: Sql,
-  { repository, now, after }: { repository: string; now: number; after: string },
+  { repository, policy, after }: { repository: string; policy: string; after: string },
   limit: number,
 ): Promise<{ digest: Digest }[]> {
   return await database.all(sql`
-    select digest as "digest" from verdicts
-    where repository = ${repository} and digest > ${after} and is_satisfied = 1 and policy <> '' and good_until > ${now}
+    select digest as "digest" from manifests
+    where repository = ${repository} and digest > ${after}
+      and not exists (select 1 from verdicts
+        where verdicts.repository = manifests.repository and verdicts.digest = manifests.digest
+          and verdicts.is_satisfied = 0 and verdicts.policy = ${policy} and verdicts.released_at is null)
     order by digest limit ${limit}`);
 }
 
@@ -266,4 +272,42 @@ export async function reviewRepository(database: Sql, repository: string, policy
 export async function forgetVerdicts(database: Sql, repository: string): Promise<void> {
   await database.all(sql`delete from verdicts where repository = ${repository}`);
   await database.all(sql`delete from repository_policies where repository = ${repository}`);
+}
+
+/** Has a manifest looked at later: now it could not be. What was found of it no longer holds. */
+export async function deferVerdict(
+  database: Sql,
+  { repository, digest, judgeAt }: { repository: string; digest: Digest; judgeAt: number },
+): Promise<void> {
+  await database.all(sql`
+    update verdicts set judge_at = ${judgeAt}, policy = '' where repository = ${repository} and digest = ${digest}`);
+}
+
+/**
+ * Whether anything could speak for a manifest: something attached to it, by subject, by one of these tags or as an OpenPGP
+ * signature, or an index that names it.
+ */
+export async function hasSpeakers(
+  database: Sql,
+  { repository, digest, tags }: { repository: string; digest: Digest; tags: readonly string[] },
+): Promise<boolean> {
+  const rows = await database.all(sql`
+    select 1 as "one" where
+      exists (select 1 from manifests where repository = ${repository} and subject = ${digest})
+      or exists (select 1 from tags where repository = ${repository} and name in ${tags})
+      or exists (select 1 from simple_signatures where repository = ${repository} and digest = ${digest})
+      or exists (select 1 from manifest_references
+        where repository = ${repository} and kind = 'manifest' and target = ${digest})`);
+  return rows.length === 1;
+}
+
+/** Lets everything of a repository be seen that was withheld. */
+export async function showWithheld(database: Sql, repository: string): Promise<void> {
+  await database.all(sql`update verdicts set is_withheld = 0 where repository = ${repository} and is_withheld = 1`);
+}
+
+/** Notes that a repository is under a policy from its first manifest on; nothing when it is noted already. */
+export async function noteRepositoryPolicy(database: Sql, repository: string, policy: string): Promise<void> {
+  if ((await findRepositoryPolicy(database, repository)) !== undefined) return;
+  await database.all(sql`insert into repository_policies (repository, policy) values (${repository}, ${policy})`);
 }

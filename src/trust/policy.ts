@@ -48,6 +48,11 @@ export interface Missing {
   readonly statement: StatementOptions;
 }
 
+/** Whether the policy asks anything of pushes or of pulls. */
+export function isActive({ options: { mode, pull } }: Policy): boolean {
+  return mode !== 'off' || pull === 'enforce';
+}
+
 /** A policy and the roots it names, out of those there are. */
 export function makePolicy(options: PolicyOptions, label: string, all: ReadonlyMap<string, Root>): Policy {
   const names = new Set(options.require === undefined ? [] : statementsOf(options.require).map(({ root }) => root));
