@@ -5,6 +5,12 @@ import { canonical } from './policy.ts';
 import { type ListSource, rememberLists } from './remembered-lists.ts';
 import type { Root } from './root.ts';
 
+/** Where to say what nobody waits to hear. */
+export interface Report {
+  info(words: string, detail?: Readonly<Record<string, unknown>>): void;
+  error(words: string, error: unknown): void;
+}
+
 /** What policies in force work with. */
 export interface LiveSurroundings {
   /** What was read at the start, with absolute paths. */
@@ -17,10 +23,7 @@ export interface LiveSurroundings {
   readonly read?: (() => Promise<TrustOptions>) | undefined;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
-  readonly report: {
-    info(words: string, detail?: Readonly<Record<string, unknown>>): void;
-    error(words: string, error: unknown): void;
-  };
+  readonly report: Report;
   /** Brings a revocation list; left out: from files and by HTTP. */
   readonly revocationList?: ListSource | undefined;
 }

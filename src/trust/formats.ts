@@ -1,0 +1,10 @@
+import type { SignatureFormat } from './format.ts';
+
+/**
+ * Every file of `formats/`. Loaded when something is to be judged for the first time: with them come the libraries, and a
+ * registry without policies needs none.
+ */
+export async function loadFormats(): Promise<readonly SignatureFormat[]> {
+  const [{ cosign }] = await Promise.all([import('./formats/cosign.ts')]);
+  return [cosign];
+}
