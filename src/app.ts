@@ -36,6 +36,7 @@ import { pruneJob } from '#retention/scheduled-prune.ts';
 import type { BlobStore } from '#storage/driver.ts';
 import { openStorage } from '#storage/open.ts';
 import { type Tls, openTls } from '#tls/open.ts';
+import { type Trust, openTrust } from '#trust/open.ts';
 
 export type { VerifyProgress, VerifyReport } from '#registry/verify.ts';
 export type { CollectReport } from '#retention/collect.ts';
@@ -46,8 +47,16 @@ export interface RunningServer {
   readonly url: string;
   /** SHA-256 of the private authority's certificate, in hex with colons; undefined without one. */
   readonly caFingerprint: string | undefined;
+  /** Takes what has changed of `trust` in the configuration, and of the files it names. */
+  reload(): Promise<void>;
   /** Lets what was accepted end, bounded by `http.shutdownTimeout`. */
   stop(): Promise<void>;
+}
+
+/** What an installation is opened with besides its configuration. */
+export interface InstallationOptions {
+  /** Reads the configuration again; without it what changes in the file counts at the next start. */
+  readonly reread?: () => Promise<Config>;
 }
 
 /** A run of collection, asked for by hand. */
@@ -82,19 +91,30 @@ export interface Installation {
 }
 
 /** Opens database and storage, and hands each room its neighbours. */
-export async function openInstallation(config: Config): Promise<Installation> {
+export async function openInstallation(config: Config, { reread }: InstallationOptions = {}): Promise<Installation> {
   const clock = Date.now;
   const metadata = await openMetadata(config.metadata.driver, config.metadata[config.metadata.driver]);
   const store = await openStorage(config.storage.driver, config.storage[config.storage.driver]);
   const { undoWindow: undoWindowMs, collection } = config.retention;
   const graces = { blobMs: collection.blobGrace, referrerMs: collection.referrerGrace };
-  const context: Context = { metadata, store, clock, graces, options: config.registry, gate: openGate };
+  const trust = await openTrust({
+    metadata,
+    store,
+    clock,
+    options: config.trust,
+    host: hostOf(config),
+    read: reread === undefined ? undefined : async () => (await reread()).trust,
+  }).catch(async (error: unknown) => {
+    await metadata.close();
+    throw error;
+  });
+  const context: Context = { metadata, store, clock, graces, options: config.registry, gate: trust.gate };
   return {
     users: openUsers({ metadata, clock }),
     administration: (caller) =>
       administrationOf(config, context, {
         note: () => undefined,
-        pruning: pruningOf(config, context),
+        pruning: pruningOf(config, context, { verifiedIn: (repository) => trust.notUnsignedIn(repository) }),
         throttle: openThrottle(),
       }).as(caller),
     localCaller: LOCAL_CALLER,
@@ -102,12 +122,15 @@ export async function openInstallation(config: Config): Promise<Installation> {
     collect: ({ dryRun, ...rest }) =>
       dryRun ? previewCollection(context, { undoWindowMs }) : collect(context, { undoWindowMs, ...rest }),
     collectOrphans: (options) => collectOrphans(context, options),
-    serve: () => serve(config, context),
-    close: () => metadata.close(),
+    serve: () => serve(config, context, trust),
+    async close() {
+      await trust.judge.settled();
+      await metadata.close();
+    },
   };
 }
 
-async function serve(config: Config, context: Context): Promise<RunningServer> {
+async function serve(config: Config, context: Context, trust: Trust): Promise<RunningServer> {
   const { metadata, store, clock } = context;
   const log = openLog(config.log);
   const metrics = openMetrics();
@@ -129,6 +152,7 @@ async function serve(config: Config, context: Context): Promise<RunningServer> {
   });
   const pruning = pruningOf(config, context, {
     flushPulls: () => pulls.flush(),
+    verifiedIn: (repository) => trust.notUnsignedIn(repository),
     onApplied: (report) => countPruned(metrics, report),
   });
   const tls = await prepareTls(config, context, log);
@@ -159,18 +183,25 @@ async function serve(config: Config, context: Context): Promise<RunningServer> {
     expireUploads(config, registry.uploads),
     ...accessJobs(access),
     ...collectionJobs(config, context, metrics),
+    trustJob(trust),
     pruneJob({ metadata, clock, pruning, options: config.retention }),
     purgeJob({ metadata, clock, keep }),
     ...openWebhooks({ metadata, clock, publicUrl: config.http.publicUrl, webhooks }).jobs,
   ];
   const scheduler = startJobs(jobs, { metadata, log, metrics, clock });
+  const watch = trust.watch({
+    info: (words, detail) => log.info(words, detail),
+    error: (words, error) => log.error(words, error),
+  });
   const caFingerprint = tls?.authority()?.fingerprint;
   log.info('listening', { url: server.url, caFingerprint });
   return {
     url: server.url,
     caFingerprint,
+    reload: () => trust.reload(),
     async stop() {
       draining = true;
+      watch.close();
       tls?.close();
       await Promise.all([server.stop(), scheduler.stop()]);
       await Promise.all([trail.close(), pulls.close().catch((error) => log.error('cannot write pulls', error))]);
@@ -184,7 +215,7 @@ async function serve(config: Config, context: Context): Promise<RunningServer> {
 function pruningOf(
   { retention }: Config,
   { metadata, clock }: Pick<Context, 'metadata' | 'clock'>,
-  told: Pick<PruneContext, 'flushPulls' | 'onApplied'> = {},
+  told: Pick<PruneContext, 'flushPulls' | 'onApplied' | 'verifiedIn'> = {},
 ): Pruning {
   return openPruning({ metadata, clock, rules: retention.rules, maxShare: retention.brake.maxShare, ...told });
 }
@@ -244,6 +275,24 @@ function accessJobs({ keys, refreshTokens }: Access): Job[] {
     { name: 'signing-keys', schedule: '17 * * * *', run: () => keys.maintain() },
     { name: 'refresh-tokens', schedule: '27 4 * * *', run: () => refreshTokens.sweep() },
   ];
+}
+
+/** Judging what other processes and the passing of time left to be judged; what is pushed here is judged at once. */
+function trustJob(trust: Trust): Job {
+  return {
+    name: 'trust',
+    schedule: '*/5 * * * * *',
+    due: () => trust.isDue(),
+    async run(signal) {
+      const { judged, lapsed } = await trust.work(signal);
+      return `${judged} manifests judged, ${lapsed} held tags given up`;
+    },
+  };
+}
+
+/** What clients call this registry, if that is settled. */
+function hostOf({ http: { publicUrl } }: Config): string | undefined {
+  return publicUrl === undefined ? undefined : new URL(publicUrl).host;
 }
 
 /** Giving back what died, a little all the time; and what a crash left, by walking over everything now and then. */

@@ -26,7 +26,7 @@ export async function withInstallation<T>(
   const config = await readConfig(flag);
   // Loaded here and not above: --help and config need none of it.
   const { openInstallation } = await import('../app.ts');
-  const installation = await openInstallation(config);
+  const installation = await openInstallation(config, { reread: () => readConfig(flag) });
   try {
     return await work(installation, config);
   } finally {

@@ -13,6 +13,7 @@ export function serveCommand(): Command {
     .addHelpText(
       'after',
       '\nThe first start creates the user admin. GATEHOUSE_ADMIN_PASSWORD sets its password; else one is made up and shown.' +
+        '\nWhat changes under trust in the configuration, or in the files it names, counts within seconds; SIGHUP looks at once.' +
         '\n\nExample:\n  gatehouse serve --config /etc/gatehouse.yaml',
     )
     .action(async (flags: ConfigFlag) => {
@@ -20,7 +21,10 @@ export function serveCommand(): Command {
       await withInstallation(flags, async (installation, config) => {
         const server = await start(installation, config);
         if (process.stderr.isTTY) console.error(`Gatehouse answers at ${server.url} (Ctrl-C stops it)`);
+        const reload = (): void => void server.reload();
+        process.on('SIGHUP', reload);
         await aborted(stop);
+        process.off('SIGHUP', reload);
         await server.stop();
       });
     });

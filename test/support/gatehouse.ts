@@ -15,6 +15,8 @@ export interface Gatehouse {
   readonly folder: string;
   readonly configFile: string;
   readonly installation: Awaited<ReturnType<typeof openInstallation>>;
+  /** Takes what has changed in the configuration file. */
+  reload(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -33,7 +35,8 @@ export async function startGatehouse(options: WrittenOptions = {}): Promise<Gate
     log: { level: 'silent', ...options.log },
   };
   await writeFile(configFile, stringify(settings));
-  const installation = await openInstallation(await loadConfig({ file: configFile, environment: {} }));
+  const reread = () => loadConfig({ file: configFile, environment: {} });
+  const installation = await openInstallation(await reread(), { reread });
   await installation.users.ensureAdmin(PASSWORD);
   const server = await installation.serve();
   return {
@@ -41,6 +44,7 @@ export async function startGatehouse(options: WrittenOptions = {}): Promise<Gate
     folder,
     configFile,
     installation,
+    reload: () => server.reload(),
     async stop() {
       await server.stop();
       await installation.close();
