@@ -3,6 +3,7 @@
  * now and not as they were planned: what is tagged, named by an index, or belongs to something that is here is never
  * removed, whatever the plan says.
  */
+import { heldTagsAt } from '#metadata/held-tags.ts';
 import { isInUse } from '#metadata/in-use.ts';
 import { manifestsNaming } from '#metadata/manifests.ts';
 import type { PlanItemRow, PlanRow } from '#metadata/prune-plans.ts';
@@ -60,6 +61,7 @@ async function changeSince(
   // That a tag is in use or pulled says nothing of what it pointed at before.
   const what = { repository, tag: item === 'tag' ? name : '', digest };
   if (await isInUse(metadata, what, now)) return 'it is in use';
+  if ((await heldTagsAt(metadata, repository, digest)).length > 0) return 'a tag is held until it is signed';
   if (await wasPulledSince(metadata, what, plan.madeAt)) return 'it was pulled since';
   return undefined;
 }

@@ -3,6 +3,7 @@
  * while it reads is caught later: nothing is carried out without being looked at again.
  */
 import { setImmediate } from 'node:timers/promises';
+import { type HeldTag, heldTagsAfter } from '#metadata/held-tags.ts';
 import { inUseOf } from '#metadata/in-use.ts';
 import { pullsAfter } from '#metadata/pulls.ts';
 import {
@@ -17,7 +18,7 @@ import {
 } from '#metadata/retention-facts.ts';
 import type { Sql } from '#metadata/sql.ts';
 import type { Digest } from '#oci/digest.ts';
-import type { RepositoryFacts } from './facts.ts';
+import type { InUseFact, RepositoryFacts } from './facts.ts';
 
 // A page is read in a few milliseconds; between pages requests are answered.
 const PAGE = 2000;
@@ -60,10 +61,22 @@ export async function gatherFacts(
     pulls: await all((last) =>
       pullsAfter(metadata, repository, { tag: last?.tag ?? '', digest: last?.digest ?? '' }, PAGE),
     ),
-    inUse: await inUseOf(metadata, repository, now, IN_USE_MAX),
+    inUse: [
+      ...(await inUseOf(metadata, repository, now, IN_USE_MAX)),
+      ...(await all<HeldTag>((last) => heldTagsAfter(metadata, { repository, after: last ?? START }, PAGE))).map(
+        waitingFact,
+      ),
+    ],
     sizes: new Map(sizes.map(({ digest, bytes }) => [digest, bytes])),
     verified,
   };
+}
+
+const START = { repository: '', name: '' };
+
+/** What a tag is to point at once it is signed stays until the tag lapses. */
+function waitingFact({ digest, lapsesAt }: HeldTag): InUseFact {
+  return { tag: '', digest, source: 'the gate', expiresAt: lapsesAt };
 }
 
 async function everyPage<Row>(
