@@ -1,6 +1,14 @@
 import type { Sql } from '#metadata/sql.ts';
+import type { SetReason } from '#metadata/tag-revisions.ts';
 import type { Digest } from '#oci/digest.ts';
-import type { TagMove } from './tags.ts';
+
+/** A tag on its way to a manifest of its repository. */
+export interface TagMove {
+  readonly repository: string;
+  readonly name: string;
+  readonly digest: Digest;
+  readonly why: SetReason;
+}
 
 /** Let a tag move, or keep the move back until somebody vouches for where it leads. */
 export type Ruling = 'pass' | { readonly hold: Hold };

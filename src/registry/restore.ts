@@ -18,7 +18,8 @@ import { RegistryError } from '#oci/errors.ts';
 import type { Reference } from '#oci/reference.ts';
 import { referrerTagsOf } from '#oci/referrer-tag.ts';
 import type { Context } from './context.ts';
-import { type GatedAct, type TagMove, moveTag } from './tags.ts';
+import type { TagMove } from './gate.ts';
+import { type GatedAct, moveTag } from './tags.ts';
 
 /** What came back. */
 export interface Restored {

@@ -5,20 +5,12 @@
 import { type EventKind, type Origin, recordEvent } from '#metadata/events.ts';
 import { type HeldTag, dropHeldTag, holdTag } from '#metadata/held-tags.ts';
 import type { Sql } from '#metadata/sql.ts';
-import { type EndReason, type SetReason, endRevision, pushRevision } from '#metadata/tag-revisions.ts';
+import { type EndReason, endRevision, pushRevision } from '#metadata/tag-revisions.ts';
 import { deleteTag, findTag, setTag } from '#metadata/tags.ts';
 import { reviewVerdict } from '#metadata/verdicts.ts';
 import type { Digest } from '#oci/digest.ts';
 import { subjectOfTag } from '#oci/referrer-tag.ts';
-import type { Gate, Hold } from './gate.ts';
-
-/** A tag on its way to a manifest of its repository. */
-export interface TagMove {
-  readonly repository: string;
-  readonly name: string;
-  readonly digest: Digest;
-  readonly why: SetReason;
-}
+import type { Gate, Hold, TagMove } from './gate.ts';
 
 /** Who moves it, and when. */
 export interface Act {

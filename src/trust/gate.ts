@@ -18,8 +18,7 @@ import {
 import type { Digest } from '#oci/digest.ts';
 import { RegistryError } from '#oci/errors.ts';
 import { referrerTagsOf, subjectOfTag } from '#oci/referrer-tag.ts';
-import type { Approach, Arrival, Gate, Ruling, Sight } from '#registry/gate.ts';
-import type { TagMove } from '#registry/tags.ts';
+import type { Approach, Arrival, Gate, Ruling, Sight, TagMove } from '#registry/gate.ts';
 import { hintsFor } from './hints.ts';
 import type { Judge, JudgeContext } from './judge.ts';
 import { type Outcome, type Policy, isActive, judgeFindings } from './policy.ts';
@@ -125,7 +124,8 @@ function refusal(
   { move, outcome }: { move: TagMove; outcome: Outcome },
 ): RegistryError {
   const { repository, name, digest } = move;
-  const commands = hintsFor(outcome.missing, { repository, digest, host });
+  const signed = { repository, digest, host, roots: policy.roots };
+  const commands = outcome.missing.flatMap((missing) => hintsFor(missing, signed));
   const how = 'push it by its digest, sign that, then push the tag';
   const message = `${repository}:${name} needs a signature first: ${outcome.summary}; ${how}`;
   return new RegistryError('DENIED', message, {

@@ -1,17 +1,23 @@
-import { lapsedTags } from '#metadata/held-tags.ts';
+import { heldTagsAfter, lapsedTags } from '#metadata/held-tags.ts';
 import type { Sql } from '#metadata/sql.ts';
-import { notUnsatisfiedAfter } from '#metadata/verdicts.ts';
+import { findVerdict, notUnsatisfiedAfter } from '#metadata/verdicts.ts';
 import type { Digest } from '#oci/digest.ts';
 import type { Gate } from '#registry/gate.ts';
 import type { BlobStore } from '#storage/driver.ts';
+import type { TrustEngine } from './engine.ts';
+import { explain } from './explanation.ts';
 import type { SignatureFormat } from './format.ts';
 import { loadFormats } from './formats.ts';
 import { openTrustGate } from './gate.ts';
-import { type Judge, openJudge } from './judge.ts';
+import { type Judge, type JudgeContext, openJudge } from './judge.ts';
 import { type LivePolicies, type Report, openLivePolicies } from './live-policies.ts';
+import { loadRoots } from './load-roots.ts';
 import type { TrustOptions } from './options.ts';
+import { compilePolicies } from './policies.ts';
 import { isActive } from './policy.ts';
+import { releaseManifest } from './release.ts';
 import { lapse, sweep } from './sweep.ts';
+import { tryOut } from './trial.ts';
 
 export interface TrustContext {
   readonly metadata: Sql;
@@ -29,7 +35,8 @@ export interface TrustContext {
 export interface Trust {
   readonly gate: Gate;
   readonly judge: Judge;
-  readonly policies: LivePolicies;
+  /** What people ask, and what they do by hand. */
+  readonly engine: TrustEngine;
   /** Manifests that are not known to be unsigned; undefined where no policy asks for signatures. */
   notUnsignedIn(repository: string): Promise<ReadonlySet<Digest> | undefined>;
   /** Whether anything waits to be judged, or to lapse. */
@@ -74,10 +81,11 @@ export async function openTrust(context: TrustContext): Promise<Trust> {
   const reload = async (): Promise<void> => {
     if (await live.reload()) await sweepAndJudge();
   };
+  const gate = openTrustGate({ ...judging, judge });
   return {
-    gate: openTrustGate({ ...judging, judge }),
+    gate,
     judge,
-    policies: live,
+    engine: engineOf({ ...judging, judge, gate, live }),
     notUnsignedIn: (repository) => notUnsignedIn(context, live, repository),
     isDue: async () => (await judge.isDue()) || (await isLapsed(metadata, clock())),
     work: async (signal) => ({ judged: await judge.drain(signal), lapsed: await lapse({ metadata, clock }) }),
@@ -110,4 +118,32 @@ async function notUnsignedIn(
     if (last === undefined || page.length < PAGE) return found;
     after = last.digest;
   }
+}
+
+function engineOf(
+  context: JudgeContext & { readonly judge: Judge; readonly gate: Gate; readonly live: LivePolicies },
+): TrustEngine {
+  const { metadata, clock, judge, gate, live } = context;
+  const isVisible = async (repository: string, digest: Digest): Promise<boolean> =>
+    (await gate.sightOf(repository, digest)).isVisible;
+  return {
+    options: () => live.options(),
+    explain: (question) => explain({ ...context, isVisible }, question),
+    verify: (repository, digest) => judge.judge({ repository, digest }),
+    async held({ repository, after }, limit) {
+      const page = await heldTagsAfter(metadata, { repository, after }, limit);
+      return await Promise.all(
+        page.map(async ({ why: _why, ...tag }) => {
+          const row = await findVerdict(metadata, tag.repository, tag.digest);
+          return { ...tag, summary: row?.summary ?? '' };
+        }),
+      );
+    },
+    release: (order, origin) =>
+      metadata.transaction((inside) => releaseManifest(inside, order, { origin, now: clock() })),
+    async *preview(options, filter) {
+      const roots = await loadRoots(options, { before: live.current().roots });
+      yield* tryOut({ ...context, isVisible }, compilePolicies(options, roots), filter);
+    },
+  };
 }
