@@ -91,8 +91,7 @@ export async function reviewVerdict(
 ): Promise<void> {
   if (standing) {
     await database.all(sql`
-      update verdicts set judge_at = ${now}, changes = changes + 1
-      where repository = ${repository} and digest = ${digest}`);
+      update verdicts set judge_at = ${now} where repository = ${repository} and digest = ${digest}`);
     return;
   }
   await database.all(sql`

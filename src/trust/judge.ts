@@ -80,7 +80,7 @@ export function openJudge(context: JudgeContext): Judge {
     if (row !== undefined && row.judgeAt !== null && row.judgeAt <= clock()) await judge(place);
   };
 
-  const drain = async (signal?: AbortSignal): Promise<number> => {
+  const drainAll = async (signal?: AbortSignal): Promise<number> => {
     let count = 0;
     for (;;) {
       signal?.throwIfAborted();
@@ -90,6 +90,13 @@ export function openJudge(context: JudgeContext): Judge {
       count += due.length;
     }
   };
+
+  // One at a time: whatever becomes due while it runs, it sees.
+  let draining: Promise<number> | undefined;
+  const drain = (signal?: AbortSignal): Promise<number> =>
+    (draining ??= drainAll(signal).finally(() => {
+      draining = undefined;
+    }));
 
   const wake = async (places: readonly Place[]): Promise<void> => {
     for (const place of places) await judgeIfDue(place);
@@ -120,9 +127,10 @@ async function look(
 ): Promise<Judgement> {
   const { repository, digest } = subject;
   const { clock } = context;
-  const options = { formats: await context.formats(), policy, at: clock() };
+  const startedAt = clock();
+  const options = { formats: await context.formats(), policy, at: startedAt };
   const examination = await examine(subject, openShelf(context, repository), options);
-  return { repository, digest, policy, examination, changes };
+  return { repository, digest, policy, examination, startedAt, changes };
 }
 
 /** A manifest that is gone, or of a repository without a policy, needs no verdict any more. */

@@ -36,7 +36,8 @@ export interface Judgement {
   readonly digest: Digest;
   readonly policy: Policy;
   readonly examination: Examination;
-  /** How often anything had come or gone when the examination began. */
+  /** When the examination began, milliseconds since the epoch, and how often verdicts had become void by then. */
+  readonly startedAt: number;
   readonly changes: number;
 }
 
@@ -120,7 +121,7 @@ async function attachedTo(
  * Writes a verdict and what follows from it.
  *
  * @param judgeAgainMs after how long it is to be looked at again
- * @returns false when something came or went since the examination began: nothing is written, and it is to be repeated
+ * @returns false when verdicts became void since the examination began: nothing is written, and it is to be repeated
  */
 export async function writeJudgement(
   metadata: Sql,
@@ -132,7 +133,10 @@ export async function writeJudgement(
   if ((before?.changes ?? 0) !== judgement.changes) return false;
   const standing = await standingOf(metadata, judgement, now);
   const verdicts = new Verdicts(metadata, { repository, policy, now, judgeAt: now + judgeAgainMs });
+  // What came since is looked at next: it can only add. So whoever attaches without end holds up no verdict.
+  const isMoreToSee = (before?.judgeAt ?? -1) >= judgement.startedAt && (before?.judgeAt ?? Infinity) <= now;
   await verdicts.write(digest, standing, evidenceText(examination.seen));
+  if (isMoreToSee) await reviewVerdict(metadata, { repository, digest, standing: true }, now);
   if (before?.isSatisfied === 1 && before.via === null && !standing.isSatisfied) {
     const event = { kind: 'image.block', repository, digest, reason: standing.summary } as const;
     await recordEvent(metadata, GATE, event, now);

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { eventsBefore } from '#metadata/events.ts';
 import type { Digest } from '#oci/digest.ts';
@@ -11,24 +11,38 @@ import { type TestManifest, aManifest, anIndex, pushImage } from '#test/support/
 import { type People, as, openPeople } from '#test/support/people.ts';
 import { type TestSigner, aSigner, bundleFor, legacyFor } from '#test/support/signing.ts';
 
-const R = 'team-a/app';
 const release = aSigner();
 const other = aSigner();
 
+/** Each test has its own. */
+let R = 'team-a/app';
+let count = 0;
 let gatehouse: Gatehouse;
 let people: People;
 let viewer: string;
 let editor: string;
 let signer: string;
 
-/** A registry whose policy for team-a asks for the release key. */
-async function start(policy: object = {}): Promise<void> {
-  gatehouse = await startGatehouse({ trust: { roots: {}, policies: [] } });
-  await configure({ ...policy });
+beforeAll(async () => {
+  gatehouse = await startGatehouse();
   people = await openPeople(gatehouse);
   viewer = await people.robot('viewer', ['registry-viewer team-a/']);
   editor = await people.robot('editor', ['registry-editor team-a/']);
   signer = await people.robot('signer', ['registry-signer team-a/']);
+});
+
+afterAll(async () => {
+  await people[Symbol.asyncDispose]();
+  await gatehouse.stop();
+});
+
+/** A policy for team-a that asks for the release key, and a repository nobody has used. */
+function under(policy: object): void {
+  beforeEach(async () => {
+    count += 1;
+    R = `team-a/app-${count}`;
+    await configure(policy);
+  });
 }
 
 async function configure(policy: object | undefined, keys: readonly TestSigner[] = [release]): Promise<void> {
@@ -39,11 +53,6 @@ async function configure(policy: object | undefined, keys: readonly TestSigner[]
   config.trust = { roots: { release: { keys: [file] } }, policies };
   await writeFile(gatehouse.configFile, stringify(config));
   await gatehouse.reload();
-}
-
-async function stop(): Promise<void> {
-  await people[Symbol.asyncDispose]();
-  await gatehouse.stop();
 }
 
 const read = (who: string, reference: string, method = 'GET'): Promise<Answer> =>
@@ -67,16 +76,16 @@ const comesTrue = (what: () => Promise<unknown>, value: unknown): Promise<void> 
   expect.poll(what, { timeout: 5000, interval: 5 }).toEqual(value);
 
 const events = async (kind: string) =>
-  (await eventsBefore(people.metadata, { kind }, Number.MAX_SAFE_INTEGER, 100)).map(({ reference, digest, actor }) => ({
-    reference,
-    digest,
-    actor,
-  }));
-
-afterEach(stop);
+  (await eventsBefore(people.metadata, { kind, repository: R }, Number.MAX_SAFE_INTEGER, 100)).map(
+    ({ reference, digest, actor }) => ({
+      reference,
+      digest,
+      actor,
+    }),
+  );
 
 describe('hold', () => {
-  beforeEach(() => start({ mode: 'hold' }));
+  under({ mode: 'hold' });
 
   test('a push is taken and seen by those who push or sign there, and by nobody else', async () => {
     const image = aManifest();
@@ -249,7 +258,7 @@ describe('hold', () => {
 });
 
 describe('covers: none', () => {
-  beforeEach(() => start({ mode: 'hold', covers: 'none' }));
+  under({ mode: 'hold', covers: 'none' });
 
   test('each child of an index needs a signature of its own', async () => {
     const [one, two] = [aManifest(), aManifest()];
@@ -265,7 +274,7 @@ describe('covers: none', () => {
 });
 
 describe('strict', () => {
-  beforeEach(() => start({ mode: 'strict' }));
+  under({ mode: 'strict' });
 
   test('refuses a tag before its digest is signed, and says how; by digest, sign, tag works', async () => {
     const image = aManifest();
@@ -293,7 +302,7 @@ describe('strict', () => {
 });
 
 describe('audit', () => {
-  beforeEach(() => start({ mode: 'audit' }));
+  under({ mode: 'audit' });
 
   test('lets everything pass, and every pull of what is unsigned is warned of', async () => {
     const image = aManifest();
@@ -310,7 +319,7 @@ describe('audit', () => {
 });
 
 describe('pull: enforce', () => {
-  beforeEach(() => start({ mode: 'hold', pull: 'enforce' }));
+  under({ mode: 'hold', pull: 'enforce' });
 
   test('what was there before is seen only once it is signed; those who push go on', async () => {
     await configure(undefined);

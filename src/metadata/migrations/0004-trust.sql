@@ -4,7 +4,7 @@
 -- version of the policy it was judged under; empty: what was found no longer holds, and it is to be judged anew.
 -- `via`: satisfied through another manifest, the index that names it or the image it is attached to. `is_withheld`: those
 -- who only pull do not see it. `good_until`: no longer satisfied after that, unless judged again. `judge_at`: when it is to
--- be looked at again. `changes` counts what came or went meanwhile, so that no verdict is written over a newer fact.
+-- be looked at again. `changes` counts what made verdicts void, so that none is written over a newer fact.
 create table verdicts (
   repository text not null,
   digest text not null,
