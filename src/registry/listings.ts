@@ -74,7 +74,7 @@ export function openListings(context: Context): Listings {
 }
 
 async function tagsSeen(
-  { metadata, gate }: Context,
+  { metadata, gate, clock }: Context,
   repository: string,
   window: Window,
   eyes: Eyes,
@@ -90,12 +90,13 @@ async function tagsSeen(
     find: (from, limit) => tagsAfter(metadata, repository, from, limit),
     nameOf: ({ name }) => name,
     isVisible: async ({ digest }) => (await gate.sightOf(repository, digest)).isVisible,
+    clock,
   });
   return { ...found, entries: found.entries.map(({ name }) => name) };
 }
 
 async function referrersSeen(
-  { metadata, gate }: Context,
+  { metadata, gate, clock }: Context,
   of: ReferrersOf,
   window: Window,
   eyes: Eyes,
@@ -109,6 +110,7 @@ async function referrersSeen(
     find,
     nameOf: ({ digest }) => digest,
     isVisible: async ({ digest }) => (await gate.sightOf(of.repository, digest)).isVisible,
+    clock,
   });
 }
 
