@@ -71,11 +71,14 @@ export async function lapsedTags(database: Sql, now: number, limit: number): Pro
 
 /** What a tag leads those to who push or sign there: what is held of it, or what it points at. */
 export async function findTagWithHeld(database: Sql, repository: string, tag: string): Promise<Digest | undefined> {
+  // Each text is given once: what has two is answered from memory.
   const row = await first<{ digest: Digest | null }>(
     database,
     sql`
-    select coalesce((select digest from held_tags where repository = ${repository} and name = ${tag}),
-      (select digest from tags where repository = ${repository} and name = ${tag})) as "digest"`,
+    select coalesce(
+      (select digest from held_tags where held_tags.repository = wanted.repository and held_tags.name = wanted.name),
+      (select digest from tags where tags.repository = wanted.repository and tags.name = wanted.name)) as "digest"
+    from (select ${repository} as repository, ${tag} as name) as wanted`,
   );
   return row?.digest ?? undefined;
 }
