@@ -4,7 +4,7 @@ import { writeVerdict } from '#metadata/verdicts.ts';
 import type { Digest } from '#oci/digest.ts';
 import { type Answer, codesOf } from '#test/support/client.ts';
 import { withhold } from '#test/support/guarded.ts';
-import { type TestManifest, aManifest, pushBlob, pushImage } from '#test/support/images.ts';
+import { type TestManifest, aBlob, aManifest, pushBlob, pushImage } from '#test/support/images.ts';
 import { GUARDED, type Looker, type Scene, VOID, ask, images, lookers, openScene, whole } from './sight-scene.ts';
 
 let scene: Scene;
@@ -166,6 +166,20 @@ describe('the gate', () => {
     expect(await askedFor('an editor', 'guarded/small')).toEqual(['sightOf', 'sightOf']);
     const outsider = ['sightOf', 'sightOf', 'showsBlob', 'showsBlob', 'sightOf'];
     expect(await askedFor('nobody', 'guarded/small')).toEqual(outsider);
+  });
+
+  test('is asked of ten sources of a mount, and no more', async () => {
+    const blob = aBlob();
+    for (let number = 1; number <= 11; number += 1) await pushBlob(scene.gatehouse.url, `guarded/base-${number}`, blob);
+    const authorization = await scene.people.robot('many-sources', [
+      'registry-editor target/',
+      'registry-viewer guarded/',
+    ]);
+    scene.guarded.asked.length = 0;
+    const path = `/v2/target/app/blobs/uploads/?mount=${blob.digest}`;
+    const looker = { eyes: 'outsider', headers: { authorization } } as const;
+    expect((await ask(scene.guarded.url, looker, { method: 'POST', path })).status).toBe(202);
+    expect(scene.guarded.asked).toHaveLength(10);
   });
 
   test('is asked before anybody vouches for a blob', async () => {
