@@ -1,18 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openUsers } from '#access/users.ts';
-import { insertGrant } from '#metadata/grants.ts';
-import { openMetadata } from '#metadata/open.ts';
 import { type Bench, atLeast } from './bench.ts';
 import { accept, pushImage } from './images.ts';
 import { missingTools, requestsPerSecond } from './load.ts';
+import { admitReader, readerHeaders } from './reader.ts';
 import { openDoor } from './registries.ts';
 import { type Server, startServer } from './servers.ts';
 
 const connections = 32;
 const repository = 'bench/image';
-const reader = { name: 'reader', password: 'reads what is under bench' };
-const basic = `Basic ${Buffer.from(`${reader.name}:${reader.password}`).toString('base64')}`;
 
 /** One way to come in. */
 interface Way {
@@ -31,7 +27,7 @@ interface Figures {
 const nothing = (): Promise<Record<string, string>> => Promise.resolve({});
 const open: Way = { name: 'nobody is asked', image: repository, headers: nothing };
 const ways: readonly Way[] = [
-  { name: 'name and password', image: repository, headers: () => Promise.resolve({ authorization: basic }) },
+  { name: 'name and password', image: repository, headers: () => Promise.resolve(readerHeaders) },
   { name: 'token', image: repository, headers: tokenFor },
   { name: 'what anybody may', image: 'public/image', headers: nothing },
 ];
@@ -84,27 +80,10 @@ async function load(server: Server, { image, headers }: Way, seconds: number): P
   return await requestsPerSecond({ method: 'GET', url, headers: all, connections, seconds });
 }
 
-/** Through the database, as another process does. */
-async function admitReader({ place }: Server): Promise<void> {
-  const metadata = await openMetadata('sqlite', { path: join(place.folder, 'gatehouse.sqlite') });
-  try {
-    await openUsers({ metadata, clock: Date.now }).create(reader.name, reader.password);
-    await metadata.transaction(async (inside) => {
-      const grants = [
-        { kind: 'user', subject: reader.name, role: 'registry-viewer', scope: 'bench/' },
-        { kind: 'group', subject: 'system:anonymous', role: 'registry-viewer', scope: 'public/' },
-      ] as const;
-      for (const grant of grants) await insertGrant(inside, grant, 'bench', Date.now());
-    });
-  } finally {
-    await metadata.close();
-  }
-}
-
 /** A new one for each load: they are good for five minutes. */
 async function tokenFor({ origin }: Server): Promise<Record<string, string>> {
   const url = `${origin}/token?service=gatehouse&scope=repository:${repository}:pull`;
-  const answer = await fetch(url, { headers: { authorization: basic } });
+  const answer = await fetch(url, { headers: readerHeaders });
   const { token } = (await answer.json()) as { token: string };
   return { authorization: `Bearer ${token}` };
 }

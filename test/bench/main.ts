@@ -15,6 +15,7 @@ import { Report, progress } from './report.ts';
 import { measureRequests } from './requests.ts';
 import { measureRetention } from './retention.ts';
 import { measureStartup } from './startup.ts';
+import { measureTrust } from './trust.ts';
 
 const measures: Record<MeasureName, (bench: Bench) => Promise<void>> = {
   requests: measureRequests,
@@ -26,6 +27,7 @@ const measures: Record<MeasureName, (bench: Bench) => Promise<void>> = {
   startup: measureStartup,
   memory: measureMemory,
   retention: measureRetention,
+  trust: measureTrust,
 };
 
 async function main(): Promise<void> {

@@ -1,8 +1,9 @@
-import { Agent, request as httpRequest } from 'node:http';
+import { Agent } from 'node:http';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { type Bench, compare, interleave } from './bench.ts';
 import { type Descriptor, type Image, imageManifest, manifestType, pushBlob, pushImage } from './images.ts';
+import { create } from './send.ts';
 import { type Server, startServers } from './servers.ts';
 import { percentile } from './stats.ts';
 
@@ -28,7 +29,7 @@ export async function measureManifestPut(bench: Bench): Promise<void> {
     if (image === undefined) throw new Error(`expected an image on ${server.name}, found none`);
     const nextManifest = (): string =>
       imageManifest(image.config, image.layers, { 'com.example.build': String(number++) });
-    return await putFor(server, { seconds, nextManifest });
+    return await putFor(server, { repository, seconds, nextManifest });
   };
   for (const server of servers) await putMany(server, 1);
   const samples = await interleave(bench.options.rounds, servers, async (server) => {
@@ -40,15 +41,20 @@ export async function measureManifestPut(bench: Bench): Promise<void> {
   compare(bench, slowest, { measure: 'manifest PUT p99, 16 clients', unit: 'ms' });
 }
 
-async function putFor(server: Server, load: { seconds: number; nextManifest: () => string }): Promise<number[]> {
+/** Puts new manifests under new tags, some clients at once, and returns how long each took, in milliseconds. */
+export async function putFor(
+  server: Server,
+  load: { readonly repository: string; readonly seconds: number; readonly nextManifest: () => string },
+): Promise<number[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: clients });
   const end = performance.now() + load.seconds * 1000;
   const times: number[] = [];
   const client = async (): Promise<void> => {
     while (performance.now() < end) {
-      const manifest = load.nextManifest();
+      const bytes = Buffer.from(load.nextManifest());
+      const tag = `t-${performance.now().toFixed(3).replace('.', '-')}-${Math.floor(Math.random() * 1e9)}`;
       const begin = performance.now();
-      await put(server, agent, manifest);
+      await create({ server, agent }, 'PUT', `/v2/${load.repository}/manifests/${tag}`, { bytes, type: manifestType });
       times.push(performance.now() - begin);
     }
   };
@@ -58,22 +64,4 @@ async function putFor(server: Server, load: { seconds: number; nextManifest: () 
     agent.destroy();
   }
   return times;
-}
-
-// node:http and not fetch: a client that costs as little as it can, since it shares the machine with the server.
-async function put(server: Server, agent: Agent, manifest: string): Promise<void> {
-  const tag = `t-${performance.now().toFixed(3).replace('.', '-')}-${Math.floor(Math.random() * 1e9)}`;
-  const headers = { ...server.headers, 'content-type': manifestType, 'content-length': Buffer.byteLength(manifest) };
-  await new Promise<void>((resolve, reject) => {
-    const sent = httpRequest(
-      `${server.origin}/v2/${repository}/manifests/${tag}`,
-      { method: 'PUT', agent, headers },
-      (response) => {
-        response.resume().once('end', resolve).once('error', reject);
-        if (response.statusCode !== 201)
-          reject(new Error(`expected 201 from ${server.name} for a manifest, found ${response.statusCode}`));
-      },
-    );
-    sent.once('error', reject).end(manifest);
-  });
 }

@@ -11,6 +11,7 @@ export const measureNames = [
   'startup',
   'memory',
   'retention',
+  'trust',
 ] as const;
 export type MeasureName = (typeof measureNames)[number];
 

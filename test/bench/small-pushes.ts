@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { Agent, request as httpRequest } from 'node:http';
+import { Agent } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import { type Descriptor, digestOf, imageManifest, manifestType } from './images.ts';
+import { type Line, create } from './send.ts';
 import type { Server } from './servers.ts';
 
 /** How long each push took, in milliseconds: the whole of it, and the PUT of its manifest alone. */
@@ -22,7 +23,7 @@ export async function pushUntil(
   const client = async (number: number): Promise<void> => {
     while (!isOver()) {
       const begin = performance.now();
-      const manifestBegin = await pushOne({ server, agent, repository: `bench/pushed-${number % 2}` });
+      const manifestBegin = await pushOne({ server, agent }, `bench/pushed-${number % 2}`);
       const end = performance.now();
       times.whole.push(end - begin);
       times.manifest.push(end - manifestBegin);
@@ -36,19 +37,14 @@ export async function pushUntil(
   return times;
 }
 
-interface Target {
-  readonly server: Server;
-  readonly agent: Agent;
-  readonly repository: string;
-}
-
 /** Returns when the PUT of the manifest began. */
-async function pushOne(target: Target): Promise<number> {
+async function pushOne(line: Line, repository: string): Promise<number> {
   const blobs: Descriptor[] = [];
   for (let blob = 0; blob <= layersPerImage; blob++) {
     const bytes = randomBytes(1024);
     const digest = digestOf(bytes);
-    await send(target, 'POST', `blobs/uploads/?digest=${digest}`, { bytes, type: 'application/octet-stream' });
+    const path = `/v2/${repository}/blobs/uploads/?digest=${digest}`;
+    await create(line, 'POST', path, { bytes, type: 'application/octet-stream' });
     blobs.push({ mediaType: 'application/vnd.oci.image.layer.v1.tar', digest, size: bytes.length });
   }
   const [config, ...layers] = blobs;
@@ -56,24 +52,6 @@ async function pushOne(target: Target): Promise<number> {
   const bytes = Buffer.from(imageManifest(config, layers));
   const tag = digestOf(bytes).slice('sha256:'.length, 40);
   const begin = performance.now();
-  await send(target, 'PUT', `manifests/${tag}`, { bytes, type: manifestType });
+  await create(line, 'PUT', `/v2/${repository}/manifests/${tag}`, { bytes, type: manifestType });
   return begin;
-}
-
-// node:http and not fetch: a client that costs as little as it can, since it shares the machine with the server.
-async function send(
-  { server, agent, repository }: Target,
-  method: string,
-  path: string,
-  { bytes, type }: { bytes: Buffer; type: string },
-): Promise<void> {
-  const headers = { ...server.headers, 'content-type': type, 'content-length': bytes.length };
-  await new Promise<void>((resolve, reject) => {
-    const sent = httpRequest(`${server.origin}/v2/${repository}/${path}`, { method, agent, headers }, (response) => {
-      response.resume().once('end', resolve).once('error', reject);
-      if (response.statusCode !== 201)
-        reject(new Error(`expected 201 from ${server.name} for ${method} ${path}, found ${response.statusCode}`));
-    });
-    sent.once('error', reject).end(bytes);
-  });
 }
