@@ -1,7 +1,7 @@
 import type { RequirementOptions, StatementOptions } from './requirement.ts';
 import type { Root } from './root.ts';
 import { wordsOf } from './statement.ts';
-import { type Counted, holds } from './support.ts';
+import { type Counted, heldTogether, holds } from './support.ts';
 
 /** What is missing for a requirement to hold. */
 export interface Lack {
@@ -49,9 +49,7 @@ function lackOfThreshold(
   standing: Standing,
 ): Lack {
   const { threshold, of } = requirement;
-  let reached = threshold - 1;
-  while (reached > 0 && !holds({ threshold: reached, of }, standing.counted)) reached -= 1;
-  const needed = threshold - reached;
+  const needed = Math.max(1, threshold - heldTogether(requirement, standing.counted));
   const unmet = of.filter((part) => !holds(part, standing.counted));
   const hasEnough = unmet.length >= needed;
   // Where one signer meets several of them, somebody else may as well sign for one that is met.

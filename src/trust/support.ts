@@ -29,11 +29,18 @@ export function holds(requirement: RequirementOptions, counted: Counted): boolea
   if ('root' in requirement) return (counted.get(requirement)?.size ?? 0) >= (requirement.threshold ?? 1);
   if ('any' in requirement) return requirement.any.some((part) => holds(part, counted));
   if ('all' in requirement) return requirement.all.every((part) => holds(part, counted));
-  const alone = requirement.of.map((part) => whoAlone(part, counted));
+  return heldTogether(requirement, counted) === requirement.threshold;
+}
+
+type Threshold = Extract<RequirementOptions, { readonly of: unknown }>;
+
+/** How many of the members hold by different people, at most the threshold. */
+export function heldTogether({ threshold, of }: Threshold, counted: Counted): number {
+  const alone = of.map((part) => whoAlone(part, counted));
   const everybody = alone.filter((people) => people !== undefined);
   // Whom one person is enough for each: that is a matching, which is found however many there are.
-  if (everybody.length === alone.length) return matched(everybody) >= requirement.threshold;
-  return supportsOf(requirement, crowdOf(counted)).length > 0;
+  if (everybody.length === alone.length) return Math.min(threshold, matched(everybody));
+  return reachedBy({ threshold, of }, crowdOf(counted)).findLastIndex((supports) => supports.length > 0);
 }
 
 /** Those of whom each is enough; undefined when it may take more than one. */
@@ -95,7 +102,7 @@ function supportsOf(requirement: RequirementOptions, crowd: Crowd): Support[] {
     for (const part of requirement.all) supports = joined([supports, supportsOf(part, crowd)], Math.max, crowd);
     return supports;
   }
-  return supportsOfThreshold(requirement, crowd);
+  return reachedBy(requirement, crowd)[requirement.threshold] ?? [];
 }
 
 function nobody({ sizes }: Crowd): Support {
@@ -111,11 +118,8 @@ function supportsOfStatement(statement: StatementOptions, crowd: Crowd): Support
   return supports;
 }
 
-function supportsOfThreshold(
-  { threshold, of }: { readonly threshold: number; readonly of: readonly RequirementOptions[] },
-  crowd: Crowd,
-): Support[] {
-  // reached[n]: the supports of n of the members that were looked at.
+/** The supports of none of the members, of one, and so on to the threshold. */
+function reachedBy({ threshold, of }: Threshold, crowd: Crowd): Support[][] {
   const reached: Support[][] = [[nobody(crowd)], ...Array.from({ length: threshold }, () => [])];
   for (const member of of) {
     const supports = supportsOf(member, crowd);
@@ -124,7 +128,7 @@ function supportsOfThreshold(
       for (const support of more) keep(reached[count] ?? [], support);
     }
   }
-  return reached[threshold] ?? [];
+  return reached;
 }
 
 function add(one: number, other: number): number {
