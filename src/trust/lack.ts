@@ -52,8 +52,10 @@ function lackOfThreshold(
   const needed = Math.max(1, threshold - heldTogether(requirement, standing.counted));
   const unmet = of.filter((part) => !holds(part, standing.counted));
   const hasEnough = unmet.length >= needed;
-  // Where one signer meets several of them, somebody else may as well sign for one that is met.
-  const lacks = (hasEnough ? unmet : of).map((part) => lackOf(part, standing));
+  // Where one signer meets several of them, others have to sign, for whichever of them, from the beginning.
+  const lacks = hasEnough
+    ? unmet.map((part) => lackOf(part, standing))
+    : of.map((part) => lackOf(part, { ...standing, counted: new Map() }));
   const costs = lacks.map(({ cost }) => cost).toSorted((one, other) => one - other);
   const cost = costs.slice(0, needed).reduce((sum, one) => sum + one, 0);
   if (hasEnough && lacks.length === needed) return { ...together(lacks), cost };
