@@ -63,7 +63,10 @@ function unknownKey(path: Path, key: string, schema: SchemaNode): ConfigProblem 
   return {
     path: pathText([...path, key]),
     problem: 'unknown key',
-    remedy: near === undefined ? `remove it; the keys here are ${known.join(', ')}` : `did you mean ${near}?`,
+    remedy:
+      near === undefined
+        ? `remove it${known.length === 0 ? '' : `; the keys here are ${known.join(', ')}`}`
+        : `did you mean ${near}?`,
   };
 }
 
