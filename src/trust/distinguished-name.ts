@@ -4,37 +4,55 @@
  *   CN=alice+UID=7,O=Acme\, Inc.,C=DE
  */
 
-/** One attribute: its type in upper case and its exact value. */
+/** One attribute: its type as it compares, and its exact value. */
 interface Attribute {
   readonly type: string;
   readonly value: string;
+  /** Whether the value is no text but hexadecimal BER. RFC 4514, section 2.4. */
+  readonly isEncoded: boolean;
 }
 
 // A certificate's subject of more characters than this is nobody's.
 const LENGTH_MAX = 4096;
 
-// RFC 4514, section 3, and the two that RFC 5280, appendix A, adds: what else people write for the same type.
-const TYPES: Readonly<Record<string, string>> = {
+// RFC 4514, section 3, and what certificates of code signers have besides.
+const SHORT_NAMES: Readonly<Record<string, string>> = {
   '2.5.4.3': 'CN',
+  '2.5.4.4': 'SN',
+  '2.5.4.5': 'SERIALNUMBER',
+  '2.5.4.6': 'C',
   '2.5.4.7': 'L',
   '2.5.4.8': 'ST',
-  S: 'ST',
+  '2.5.4.9': 'STREET',
   '2.5.4.10': 'O',
   '2.5.4.11': 'OU',
-  '2.5.4.6': 'C',
-  '2.5.4.9': 'STREET',
-  '0.9.2342.19200300.100.1.25': 'DC',
+  '2.5.4.12': 'TITLE',
+  '2.5.4.42': 'GN',
   '0.9.2342.19200300.100.1.1': 'UID',
-  '2.5.4.5': 'SERIALNUMBER',
+  '0.9.2342.19200300.100.1.25': 'DC',
   '1.2.840.113549.1.9.1': 'EMAILADDRESS',
-  E: 'EMAILADDRESS',
 };
 
-/** What is wrong with a distinguished name, or undefined. */
+// S is what Notary and Windows say for ST.
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  S: 'ST',
+  E: 'EMAILADDRESS',
+  EMAIL: 'EMAILADDRESS',
+  STREETADDRESS: 'STREET',
+  GIVENNAME: 'GN',
+};
+
+const TYPES: ReadonlyMap<string, string> = new Map([
+  ...Object.values(SHORT_NAMES).map((name) => [name, name] as const),
+  ...Object.entries(SHORT_NAMES),
+  ...Object.entries(OTHER_NAMES),
+]);
+
+/** What is wrong with a distinguished name that is asked for, or undefined. */
 export function distinguishedNameProblem(text: string): string | undefined {
-  return attributesOf(text) === undefined
-    ? 'expected attributes such as CN=alice,O=Acme, escaped as in RFC 4514'
-    : undefined;
+  const attributes = attributesOf(text);
+  if (attributes === undefined) return 'expected attributes such as CN=alice,O=Acme, escaped as in RFC 4514';
+  return attributes.some(({ isEncoded }) => isEncoded) ? 'expected values that are texts, found one in BER' : undefined;
 }
 
 /**
@@ -45,7 +63,7 @@ export function distinguishedNameProblem(text: string): string | undefined {
 export function subjectContains(subject: string, wanted: string): boolean {
   const there = attributesOf(subject);
   const asked = attributesOf(wanted);
-  if (there === undefined || asked === undefined) return false;
+  if (there === undefined || asked === undefined || asked.some(({ isEncoded }) => isEncoded)) return false;
   const types = new Set(asked.map(({ type }) => type));
   // CN=mallory,CN=alice is not alice.
   const compared = there.filter(({ type }) => types.has(type));
@@ -56,8 +74,8 @@ function setOf(attributes: readonly Attribute[]): string {
   return JSON.stringify(attributes.map(keyOf).toSorted());
 }
 
-function keyOf({ type, value }: Attribute): string {
-  return JSON.stringify([type, value]);
+function keyOf({ type, value, isEncoded }: Attribute): string {
+  return JSON.stringify([type, value, isEncoded]);
 }
 
 /** Undefined when it is no name, or an empty one. */
@@ -84,12 +102,13 @@ function partsOf(text: string): string[] {
 
 function attributeOf(part: string): Attribute | undefined {
   const match = /^\s*([A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)+)\s*=([\s\S]*)$/.exec(part);
-  const [, type, written] = match ?? [];
-  if (type === undefined || written === undefined) return undefined;
-  const value = unescaped(withoutSpaces(written));
-  return value === undefined || value === ''
-    ? undefined
-    : { type: TYPES[type.toUpperCase()] ?? type.toUpperCase(), value };
+  const [, name = '', rest] = match ?? [];
+  if (rest === undefined) return undefined;
+  const type = TYPES.get(name.toUpperCase()) ?? (/^\d/.test(name) ? name : undefined);
+  const written = withoutSpaces(rest);
+  const isEncoded = /^#(?:[0-9A-Fa-f]{2})+$/.test(written);
+  const value = isEncoded ? written : unescaped(written);
+  return type === undefined || value === undefined || value === '' ? undefined : { type, value, isEncoded };
 }
 
 /** Without the spaces around it; one behind a backslash is part of the value. */
@@ -104,7 +123,6 @@ function withoutSpaces(written: string): string {
 
 /** Undefined when an escape is none, or its bytes are no UTF-8. */
 function unescaped(written: string): string | undefined {
-  // RFC 4514, section 2.4: a value in hexadecimal BER; nothing here needs it, and reading it wrongly would be worse.
   if (written.startsWith('#') || !/^(?:\\(?:[0-9A-Fa-f]{2}|[ "#+,;<=>\\])|[^\\";<>\0])*$/.test(written))
     return undefined;
   const bytes: Buffer[] = [];

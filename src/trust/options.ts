@@ -55,12 +55,19 @@ const statement = z.strictObject({
 
 const several = z.lazy(() => z.array(requirement).min(1).max(100));
 
-const requirement: z.ZodType<RequirementOptions, RequirementOptions> = z.union([
-  statement,
-  z.strictObject({ any: several }),
-  z.strictObject({ all: several }),
-  z.strictObject({ threshold: z.int().min(1).max(100), of: several }),
-]);
+const requirement: z.ZodType<RequirementOptions, RequirementOptions> = z.union(
+  [
+    statement,
+    z.strictObject({ any: several }),
+    z.strictObject({ all: several }),
+    z.strictObject({ threshold: z.int().min(1).max(100), of: several }),
+  ],
+  {
+    error:
+      'expected { root } with identity, identityPattern, issuer, subject, key, predicateType or threshold; ' +
+      'or any: [...]; or all: [...]; or { threshold, of: [...] }',
+  },
+);
 
 const action = z.enum(['enforce', 'log', 'skip']);
 
