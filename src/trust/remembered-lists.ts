@@ -23,9 +23,11 @@ interface Remembered {
 export function rememberLists({
   clock,
   revocationList = fetchList,
+  report,
 }: {
   readonly clock: () => number;
   readonly revocationList?: ListSource | undefined;
+  readonly report: { error(words: string, error: unknown): void };
 }): ListSource {
   const remembered = new Map<string, Remembered>();
   return async (location) => {
@@ -35,6 +37,10 @@ export function rememberLists({
     const now = isFresh ? known : await ask(location, revocationList, { list: known?.list, askedAt: clock() });
     remembered.set(location, now);
     if (now.list === undefined) throw now.problem;
+    // Once for each time it begins to fail.
+    if (now.problem !== undefined && known?.problem === undefined) {
+      report.error(`cannot fetch the revocation list ${location} again and kept the last one`, now.problem);
+    }
     return now.list;
   };
 }
