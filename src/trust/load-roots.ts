@@ -11,7 +11,7 @@ export interface RootSources {
   /**
    * Brings a revocation list from a file or URL.
    *
-   * @throws {Error} why it cannot be had
+   * @throws {Error} which it is and why it cannot be had, as a sentence without secrets of the URL
    */
   readonly revocationList?: ((location: string) => Promise<RevocationList>) | undefined;
 }
@@ -93,7 +93,7 @@ async function loadX509(options: RootOptions, name: string, { old, revocationLis
   const contents = await readAll(files);
   const stampContents = await readAll(timeStamps);
   const revocationLists: RevocationList[] = [];
-  for (const location of revoked) revocationLists.push(await listFrom(location, revocationList));
+  for (const location of revoked) revocationLists.push(await revocationList(location));
   const lists = revocationLists.map(({ bytes }) => bytes);
   const words = ['x509', store, String(files.length), String(timeStamps.length), ...files, ...timeStamps, ...revoked];
   const version = versionOf(words, [...contents, ...stampContents, ...lists]);
@@ -108,14 +108,6 @@ async function loadX509(options: RootOptions, name: string, { old, revocationLis
     timeStampAuthorities: certificatesOf(timeStamps, stampContents),
     revocationLists,
   } satisfies X509Root;
-}
-
-async function listFrom(location: string, bring: X509Sources['revocationList']): Promise<RevocationList> {
-  try {
-    return await bring(location);
-  } catch (error) {
-    throw about(location, error);
-  }
 }
 
 async function fetchList(location: string): Promise<RevocationList> {

@@ -3,7 +3,7 @@ import type { RevocationList } from './root.ts';
 /**
  * Brings a revocation list from a file or URL.
  *
- * @throws {Error} why it cannot be had
+ * @throws {Error} which it is and why it cannot be had, as a sentence without secrets of the URL
  */
 export type ListSource = (location: string) => Promise<RevocationList>;
 
@@ -39,7 +39,7 @@ export function rememberLists({
     if (now.list === undefined) throw now.problem;
     // Once for each time it begins to fail.
     if (now.problem !== undefined && known?.problem === undefined) {
-      report.error(`cannot fetch the revocation list ${location} again and kept the last one`, now.problem);
+      report.error('cannot fetch a revocation list again and kept the last one', now.problem);
     }
     return now.list;
   };

@@ -273,14 +273,12 @@ describe('a revocation list', () => {
       expect(await live.reload()).toBe(false);
     }
     expect(bytesOf(live)).toEqual(['one']);
-    expect(said).toEqual([
-      `cannot fetch the revocation list ${URL_OF_LIST} again and kept the last one: nobody answers`,
-    ]);
+    expect(said).toEqual(['cannot fetch a revocation list again and kept the last one: nobody answers']);
   });
 
   test('that never could be had stops the start', async () => {
     lists = () => new Error('nobody answers');
-    await expect(open()).rejects.toThrow(`trust.roots.corp: ${URL_OF_LIST}: nobody answers`);
+    await expect(open()).rejects.toThrow('trust.roots.corp: nobody answers');
   });
 
   test('of a file is read at each look', async () => {

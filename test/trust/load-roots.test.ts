@@ -216,7 +216,7 @@ describe('a root of x509', () => {
     const file = await place('ca.pem', (await anAuthority()).certificate);
     const revocationList = () => Promise.reject(new Error('expected a list, found a teapot'));
     expect(await loadOne({ x509: [file], revoked: ['/a.crl'] }, { revocationList })).toMatchObject({
-      problem: '/a.crl: expected a list, found a teapot',
+      problem: 'expected a list, found a teapot',
       authorities: [],
     });
   });

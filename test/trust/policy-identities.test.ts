@@ -59,6 +59,11 @@ describe('an identity', () => {
     expect(counts(statement, { identity: WORKFLOW, issuer: ISSUER })).toBe(false);
   });
 
+  test('never counts when neither signature nor statement has an issuer', () => {
+    expect(counts({ root: 'ci', identity: WORKFLOW }, { identity: WORKFLOW })).toBe(false);
+    expect(counts({ root: 'ci', issuer: ISSUER }, { issuer: ISSUER })).toBe(false);
+  });
+
   test('is nobody when two statements know each half of it', () => {
     const halves = {
       any: [

@@ -85,7 +85,7 @@ describe('for every requirement', () => {
         if (want) satisfied += 1;
         expect(judge(require, findingsOf(signed)).isSatisfied).toBe(want);
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     );
     // Were nearly all of them the same, this would show nothing.
     expect(satisfied / runs).toBeGreaterThan(0.15);
@@ -103,7 +103,7 @@ describe('for every requirement', () => {
         const want = lasting(Infinity) ? undefined : [5, 4, 3, 2, 1].find(lasting);
         expect(judge(require, findingsOf(signed)).goodUntil).toBe(want);
       }),
-      { numRuns: 2000 },
+      { numRuns: 700 },
     );
   });
 
@@ -135,7 +135,7 @@ describe('for every requirement', () => {
         }
         expect(outcome).toMatchObject({ isSatisfied: true, missing: [] });
       }),
-      { numRuns: 1000 },
+      { numRuns: 500 },
     );
   });
 });
