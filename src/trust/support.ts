@@ -21,8 +21,8 @@ interface Crowd {
 }
 
 // Far more than the requirements that people write have. Beyond that a way may be missed, never one invented.
-const SUPPORTS_MAX = 256;
-const STEPS_MAX = 20_000;
+const SUPPORTS_MAX = 128;
+const STEPS_MAX = 10_000;
 
 /** Whether a requirement holds. A threshold is reached by different people only. */
 export function holds(requirement: RequirementOptions, counted: Counted): boolean {
