@@ -4,7 +4,7 @@
 import type { Digest } from '#oci/digest.ts';
 import { isIndexTag, referrerTagsOf } from '#oci/referrer-tag.ts';
 import type { Shelf, Signature, SignatureFormat, Subject } from './format.ts';
-import { type Outcome, type Policy, judgeFindings } from './policy.ts';
+import { type Outcome, type Policy, judgeFindings, withoutPast } from './policy.ts';
 import type { Finding } from './testimony.ts';
 
 /** A signature that was looked at. */
@@ -47,7 +47,7 @@ export async function examine(subject: Subject, shelf: Shelf, options: Examinati
     const { source, manifest } = signature;
     seen.push({ ...(await signature.check(policy.roots, at)), format, source, manifest });
   }
-  const outcome = judgeFindings(policy, subject.repository, seen);
+  const outcome = judgeFindings(policy, subject.repository, withoutPast(seen, at));
   const summary = isCutShort
     ? `${outcome.summary}; only the first ${seen.length} signatures were looked at`
     : undefined;

@@ -72,6 +72,20 @@ export function canonical(value: unknown): unknown {
   return entries.toSorted(([one], [other]) => (one < other ? -1 : 1)).map(([key, item]) => [key, canonical(item)]);
 }
 
+/**
+ * Findings in which no moment limits anything that has passed: what lapsed by then is a check that fails by now. Where that
+ * is only logged the signature counts all the same, and not until yesterday.
+ *
+ * @param at the moment they were found, milliseconds since the epoch
+ */
+export function withoutPast(findings: readonly Finding[], at: number): Finding[] {
+  const present = ({ goodUntil, ...testimony }: Testimony): Testimony => ({
+    ...testimony,
+    goodUntil: goodUntil === undefined || goodUntil <= at ? undefined : goodUntil,
+  });
+  return findings.map((finding) => ({ ...finding, testimonies: finding.testimonies.map(present) }));
+}
+
 /** Decides what findings are worth. Reads no clock: what has expired is in the findings. */
 export function judgeFindings(policy: Policy, repository: string, findings: readonly Finding[]): Outcome {
   const { options } = policy;

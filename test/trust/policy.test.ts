@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { PolicyOptions } from '#trust/options.ts';
-import { judgeFindings, makePolicy } from '#trust/policy.ts';
+import { judgeFindings, makePolicy, withoutPast } from '#trust/policy.ts';
 import { CHECKS, type Check } from '#trust/testimony.ts';
 import { REPOSITORY, ROOTS, aFinding, aPolicy, aRoot, aTestimony, checks, signedBy } from './findings.ts';
 
@@ -174,6 +174,20 @@ describe('how long it counts', () => {
     ['nothing that does not count', RELEASE, [until('a', 'release', 10), until('b', 'other', 5)], 10],
   ])('%s', (_, require, findings, want) => {
     const outcome = judgeFindings(aPolicy(require), REPOSITORY, findings);
+    expect(outcome).toMatchObject({ isSatisfied: true, goodUntil: want });
+  });
+
+  test.each([
+    ['expired yesterday, which is only logged', [until('a', 'release', 999)], undefined],
+    ['expires this very moment', [until('a', 'release', 1000)], undefined],
+    ['expires in a moment', [until('a', 'release', 1001)], 1001],
+    ['two, one of which expired', [until('a', 'release', 999), until('b', 'release', 2000)], undefined],
+  ])('not until a moment that has passed: %s', (_, findings, want) => {
+    const expired = findings.map((finding) => ({
+      ...finding,
+      testimonies: finding.testimonies.map((one) => ({ ...one, checks: checks({ expiry: 'fail' }) })),
+    }));
+    const outcome = judgeFindings(aPolicy(RELEASE, { level: 'permissive' }), REPOSITORY, withoutPast(expired, 1000));
     expect(outcome).toMatchObject({ isSatisfied: true, goodUntil: want });
   });
 
