@@ -14,6 +14,8 @@ export interface EnvelopeSource {
 
 const REQUESTS: Partial<Record<EventKind, { readonly action: 'push' | 'pull' | 'delete'; readonly method: string }>> = {
   'manifest.push': { action: 'push', method: 'PUT' },
+  // A tag that was held can be pulled from now on: to whoever deploys what is pushed, that is the push.
+  'tag.publish': { action: 'push', method: 'PUT' },
   'manifest.pull': { action: 'pull', method: 'GET' },
   'manifest.delete': { action: 'delete', method: 'DELETE' },
   'tag.delete': { action: 'delete', method: 'DELETE' },
