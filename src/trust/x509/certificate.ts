@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { DerError, type Element, Fields, TAG, only, readDer, smallNumber } from './der.ts';
+import { DerError, type Element, Fields, TAG, oidOf, only, readDer, smallNumber } from './der.ts';
 
 /** An extension as it stands in a certificate or a list. */
 export interface Extension {
@@ -120,7 +120,7 @@ function read(certificate: Element): CertificateFields {
 /** @param explicit - the tagged list of them, undefined for none. @throws {DerError} one is there twice */
 export function extensionsOf(explicit: Element | undefined): Map<string, Extension> {
   const extensions = new Map<string, Extension>();
-  for (const element of explicit === undefined ? [] : only(explicit).children) {
+  for (const element of explicit === undefined ? [] : only(explicit).children()) {
     const fields = new Fields(element);
     const oid = fields.oid();
     const critical = fields.optional(TAG.boolean);
@@ -147,9 +147,7 @@ export function keyUsageOf(certificate: X509Certificate): ReadonlySet<KeyUsage> 
 export function extendedKeyUsageOf(certificate: X509Certificate): readonly string[] | undefined {
   const extension = fieldsOf(certificate).extensions.get(EXTENSION.extendedKeyUsage);
   if (extension === undefined) return undefined;
-  const list = readDer(extension.value);
-  const fields = new Fields(list);
-  return list.children.map(() => fields.oid());
+  return Array.from(readDer(extension.value).children(), oidOf);
 }
 
 /** Undefined when it does not say. @throws {DerError} */

@@ -7,7 +7,7 @@ import {
   fieldsOf,
   keyUsageOf,
 } from './certificate.ts';
-import { DerError, type Element, Fields, TAG } from './der.ts';
+import { DerError, type Element, Fields, TAG, only } from './der.ts';
 import { subjectText } from './subject.ts';
 
 /** Where to look for issuers, and who needs none. */
@@ -194,8 +194,8 @@ function isStrongSignature(algorithm: Element): boolean {
   const oid = fields.oid();
   if (oid !== RSA_PSS) return SIGNATURES.has(oid);
   // RFC 4055, section 3.1: without a hash it is SHA-1.
-  const hash = new Fields(fields.next(TAG.sequence)).optional(0xa0)?.children[0];
-  return hash !== undefined && HASHES.has(new Fields(hash).oid());
+  const hash = new Fields(fields.next(TAG.sequence)).optional(0xa0);
+  return hash !== undefined && HASHES.has(new Fields(only(hash)).oid());
 }
 
 function hasSignatureOf(certificate: X509Certificate, issuer: X509Certificate): boolean {

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { fieldsOf } from './certificate.ts';
-import { type Element, Fields, TAG } from './der.ts';
+import { type Element, Fields } from './der.ts';
 
 /** A type, as its short name or dotted, and its value. */
 interface Attribute {
@@ -70,14 +70,13 @@ export function subjectProblem(wanted: string): string | undefined {
 
 /** As they stand, from the root of the tree down; attributes of one level together. */
 function namesOf(name: Element): Attribute[][] {
-  return name.children.map((level) => {
-    if (level.tag !== TAG.set) return [];
-    return level.children.map((element) => {
+  return Array.from(name.children(), (level) =>
+    Array.from(level.children(), (element) => {
       const fields = new Fields(element);
       const oid = fields.oid();
       return { type: SHORT_NAMES[oid] ?? oid, value: valueOf(fields.next()) };
-    });
-  });
+    }),
+  );
 }
 
 /** Strings in their characters; anything else as RFC 4514, section 2.4 writes it. */

@@ -57,7 +57,7 @@ export function readTimeStamp(der: Uint8Array): TimeStampToken {
   if (der.length > TOKEN_BYTES_MAX)
     throw new DerError(`expected at most ${TOKEN_BYTES_MAX} bytes, found ${der.length}`);
   const outer = readDer(der);
-  const info = new Fields(outer.children[0]?.tag === TAG.sequence ? tokenOf(outer) : outer);
+  const info = new Fields(new Fields(outer).next().tag === TAG.sequence ? tokenOf(outer) : outer);
   if (info.oid() !== SIGNED_DATA) throw new DerError('expected signed data');
   const signedData = new Fields(only(info.next(0xa0)));
   info.end();
@@ -85,7 +85,8 @@ function tokenOf(response: Element): Element {
 }
 
 function certificatesOf(set: Element | undefined): X509Certificate[] {
-  const elements = (set?.children ?? []).filter(({ tag }) => tag === TAG.sequence);
+  // Certificates of other kinds have tags of their own.
+  const elements = Array.from(set?.children() ?? []).filter(({ tag }) => tag === TAG.sequence);
   if (elements.length > CERTIFICATES_MAX) {
     throw new DerError(`expected at most ${CERTIFICATES_MAX} certificates, found ${elements.length}`);
   }
@@ -125,7 +126,7 @@ function isNamed(identifier: Element, certificate: X509Certificate): boolean {
 
 function attributesOf(set: Element): Map<string, Element> {
   const attributes = new Map<string, Element>();
-  for (const element of set.children) {
+  for (const element of set.children()) {
     const fields = new Fields(element);
     const type = fields.oid();
     const values = fields.next(TAG.set);
@@ -210,9 +211,9 @@ function identifies(signingCertificate: Element, certificate: X509Certificate, s
   if (issuerSerial === undefined) return true;
   const { issuer, serialNumber } = fieldsOf(certificate);
   const serial = new Fields(issuerSerial);
-  const names = serial.next(TAG.sequence).children;
+  const names = serial.next(TAG.sequence).children();
   // A GeneralName that is a directory name.
-  const isNamed = names.some((name) => name.tag === 0xa4 && isEqual(only(name).bytes, issuer.bytes));
+  const isNamed = Array.from(names).some((name) => name.tag === 0xa4 && isEqual(only(name).bytes, issuer.bytes));
   return isNamed && isEqual(serial.next(TAG.integer).content, serialNumber);
 }
 

@@ -11,7 +11,7 @@ import {
   strengthProblem,
   validAt,
 } from './chain.ts';
-import { DerError } from './der.ts';
+import { DerError, TAG, oidOf } from './der.ts';
 import { subjectText } from './subject.ts';
 import {
   type HashName,
@@ -115,9 +115,10 @@ function signerOf(signer: SignerInfo, certificates: readonly X509Certificate[]):
 }
 
 function attributesProblem({ content, signer }: TimeStampToken): string | undefined {
-  if (signer.attributes.get(CONTENT_TYPE)?.oid !== TST_INFO) return 'expected the signed attribute content type';
+  const type = signer.attributes.get(CONTENT_TYPE);
+  if (type === undefined || oidOf(type) !== TST_INFO) return 'expected the signed attribute content type';
   const digest = signer.attributes.get(MESSAGE_DIGEST);
-  if (digest?.tag !== 0x04) return 'expected the signed attribute message digest';
+  if (digest?.tag !== TAG.octetString) return 'expected the signed attribute message digest';
   return isHashOf(digest.content, signer.hash, content) ? undefined : 'its content is not what was signed';
 }
 
