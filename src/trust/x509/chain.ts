@@ -7,7 +7,8 @@ import {
   fieldsOf,
   keyUsageOf,
 } from './certificate.ts';
-import { DerError, type Element, Fields, TAG, only } from './der.ts';
+import { DerError } from './der.ts';
+import { STRONG_SIGNATURE, isStrong } from './signature-algorithm.ts';
 import { subjectText } from './subject.ts';
 
 /** Where to look for issuers, and who needs none. */
@@ -24,21 +25,6 @@ const CHAIN_LENGTH_MAX = 10;
 // Each costs about a tenth of a millisecond; a chain takes as many as it has links.
 const SIGNATURES_MAX = 100;
 
-const HASHES: ReadonlySet<string> = new Set([
-  '2.16.840.1.101.3.4.2.1',
-  '2.16.840.1.101.3.4.2.2',
-  '2.16.840.1.101.3.4.2.3',
-]);
-// RSA PKCS #1 and ECDSA, each with SHA-256, SHA-384, SHA-512.
-const SIGNATURES: ReadonlySet<string> = new Set([
-  '1.2.840.113549.1.1.11',
-  '1.2.840.113549.1.1.12',
-  '1.2.840.113549.1.1.13',
-  '1.2.840.10045.4.3.2',
-  '1.2.840.10045.4.3.3',
-  '1.2.840.10045.4.3.4',
-]);
-const RSA_PSS = '1.2.840.113549.1.1.10';
 const CURVES: ReadonlySet<string> = new Set(['prime256v1', 'secp384r1', 'secp521r1']);
 
 /** What a code signing certificate must not be for as well. Notary Project, signature-specification.md v1.1.0. */
@@ -111,9 +97,7 @@ export function keyUsageProblem(certificate: X509Certificate, wanted: KeyUsage):
 
 /** Why key or signature of a certificate are too weak; undefined when they are not. @throws {DerError} */
 export function strengthProblem(certificate: X509Certificate): string | undefined {
-  if (!isStrongSignature(fieldsOf(certificate).signatureAlgorithm)) {
-    return 'expected a signature of RSA or ECDSA with SHA-256, SHA-384 or SHA-512';
-  }
+  if (!isStrong(fieldsOf(certificate).signatureAlgorithm)) return `expected ${STRONG_SIGNATURE}`;
   return keyProblem(certificate.publicKey);
 }
 
@@ -187,15 +171,6 @@ export function keyProblem(key: KeyObject): string | undefined {
   if (key.asymmetricKeyType === 'ec' && CURVES.has(namedCurve)) return undefined;
   const found = `${key.asymmetricKeyType} ${namedCurve === '' ? modulusLength : namedCurve}`;
   return `expected a key of RSA with 2048 bits or more, P-256, P-384 or P-521, found ${found}`;
-}
-
-function isStrongSignature(algorithm: Element): boolean {
-  const fields = new Fields(algorithm);
-  const oid = fields.oid();
-  if (oid !== RSA_PSS) return SIGNATURES.has(oid);
-  // RFC 4055, section 3.1: without a hash it is SHA-1.
-  const hash = new Fields(fields.next(TAG.sequence)).optional(0xa0);
-  return hash !== undefined && HASHES.has(new Fields(only(hash)).oid());
 }
 
 function hasSignatureOf(certificate: X509Certificate, issuer: X509Certificate): boolean {

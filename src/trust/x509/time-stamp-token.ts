@@ -1,6 +1,7 @@
 import { type X509Certificate, createHash } from 'node:crypto';
 import { certificateOf, fieldsOf } from './certificate.ts';
 import { DerError, type Element, Fields, TAG, only, readDer, smallNumber, timeOf } from './der.ts';
+import { type HashName, type Signed, hashOf } from './signature-algorithm.ts';
 
 /** What a time stamp says, and how it is signed. Read, not verified. RFC 3161 and RFC 5652. */
 export interface TimeStampToken {
@@ -19,24 +20,13 @@ export interface TimeStampToken {
 export interface SignerInfo {
   /** Whether a certificate is the one it names. */
   names(certificate: X509Certificate): boolean;
+  /** Of the content, in the attributes. */
   readonly hash: HashName;
-  /** AlgorithmIdentifier. */
-  readonly algorithm: string;
-  /** What was signed: the attributes as a set. */
-  readonly signed: Uint8Array;
+  /** The attributes and their signature. */
+  readonly signed: Signed;
   /** The values of the signed attributes, by type. */
   readonly attributes: ReadonlyMap<string, Element>;
-  readonly signature: Uint8Array;
 }
-
-/** Hashes that count, as node:crypto calls them. */
-export type HashName = 'sha256' | 'sha384' | 'sha512';
-
-const HASHES: ReadonlyMap<string, HashName> = new Map([
-  ['2.16.840.1.101.3.4.2.1', 'sha256'],
-  ['2.16.840.1.101.3.4.2.2', 'sha384'],
-  ['2.16.840.1.101.3.4.2.3', 'sha512'],
-]);
 
 /** Object identifier of what a time stamp holds. */
 export const TST_INFO = '1.2.840.113549.1.9.16.1.4';
@@ -103,17 +93,18 @@ function signerOf(element: Element): SignerInfo {
   const fields = new Fields(element);
   fields.next(TAG.integer);
   const identifier = fields.next();
-  const hash = hashOf(fields.next());
+  const hash = hashIn(fields.next());
   const attributes = fields.next(0xa0);
-  const algorithm = new Fields(fields.next()).oid();
+  const algorithm = fields.next();
   const signature = fields.next(TAG.octetString).content;
   fields.optional(0xa1);
   fields.end();
   // RFC 5652, section 5.4: signed is the set, sent is the same with another tag.
-  const signed = Uint8Array.from(attributes.bytes);
-  signed[0] = TAG.set;
+  const bytes = Uint8Array.from(attributes.bytes);
+  bytes[0] = TAG.set;
+  const signed = { bytes, signature, algorithm, hash };
   const names = (certificate: X509Certificate) => isNamed(identifier, certificate);
-  return { names, hash, algorithm, signed, attributes: attributesOf(attributes), signature };
+  return { names, hash, signed, attributes: attributesOf(attributes) };
 }
 
 /** By issuer and serial number, or by key identifier. RFC 5652, section 5.3. */
@@ -144,7 +135,7 @@ function statementOf(content: Uint8Array): Pick<TimeStampToken, 'imprint' | 'at'
   if (smallNumber(fields.next(TAG.integer)) !== 1) throw new DerError('expected version 1 of a time stamp');
   const policy = fields.oid();
   const imprint = new Fields(fields.next());
-  const hash = hashOf(imprint.next());
+  const hash = hashIn(imprint.next());
   const { content: value } = imprint.next(TAG.octetString);
   imprint.end();
   fields.next(TAG.integer);
@@ -168,13 +159,9 @@ function accuracyOf(element: Element): number {
   return numberOf(seconds) * 1000 + numberOf(millis) + Math.ceil(numberOf(micros) / 1000);
 }
 
-/** @throws {DerError} it is no algorithm that counts */
-function hashOf(algorithm: Element): HashName {
-  const fields = new Fields(algorithm);
-  const hash = HASHES.get(fields.oid());
+function hashIn(identifier: Element): HashName {
+  const hash = hashOf(identifier);
   if (hash === undefined) throw new DerError('expected SHA-256, SHA-384 or SHA-512');
-  fields.optional(TAG.null);
-  fields.end();
   return hash;
 }
 
@@ -204,7 +191,7 @@ function identifies(signingCertificate: Element, certificate: X509Certificate, s
   const list = new Fields(signingCertificate).next(TAG.sequence);
   const fields = new Fields(new Fields(list).next());
   const algorithm = silent === 'sha1' ? undefined : fields.optional(TAG.sequence);
-  const hash = algorithm === undefined ? silent : hashOf(algorithm);
+  const hash = algorithm === undefined ? silent : hashIn(algorithm);
   if (!isEqual(fields.next(TAG.octetString).content, createHash(hash).update(certificate.raw).digest())) return false;
   const issuerSerial = fields.optional(TAG.sequence);
   fields.end();

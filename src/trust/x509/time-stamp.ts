@@ -1,4 +1,4 @@
-import { type X509Certificate, createHash, verify } from 'node:crypto';
+import { type X509Certificate, createHash } from 'node:crypto';
 import { VerificationError } from '../testimony.ts';
 import { EXTENSION, basicConstraintsOf, extendedKeyUsageOf, fieldsOf } from './certificate.ts';
 import {
@@ -12,15 +12,9 @@ import {
   validAt,
 } from './chain.ts';
 import { DerError, TAG, oidOf } from './der.ts';
+import { type HashName, STRONG_SIGNATURE, isSignedWith } from './signature-algorithm.ts';
 import { subjectText } from './subject.ts';
-import {
-  type HashName,
-  type SignerInfo,
-  TST_INFO,
-  type TimeStampToken,
-  isBoundTo,
-  readTimeStamp,
-} from './time-stamp-token.ts';
+import { type SignerInfo, TST_INFO, type TimeStampToken, isBoundTo, readTimeStamp } from './time-stamp-token.ts';
 
 /** When something was signed, as an authority says that is trusted. Times are milliseconds since the epoch. */
 export interface TimeStamp {
@@ -52,16 +46,6 @@ const MESSAGE_DIGEST = '1.2.840.113549.1.9.4';
 const TIME_STAMPING = '1.3.6.1.5.5.7.3.8';
 const ANY_PURPOSE = '2.5.29.37.0';
 
-// By signature algorithm, which hash it is made with and which key; undefined: the hash of the attributes.
-const ALGORITHMS: ReadonlyMap<string, { readonly key: 'rsa' | 'ec'; readonly hash: HashName | undefined }> = new Map([
-  ['1.2.840.113549.1.1.1', { key: 'rsa', hash: undefined }],
-  ['1.2.840.113549.1.1.11', { key: 'rsa', hash: 'sha256' }],
-  ['1.2.840.113549.1.1.12', { key: 'rsa', hash: 'sha384' }],
-  ['1.2.840.113549.1.1.13', { key: 'rsa', hash: 'sha512' }],
-  ['1.2.840.10045.4.3.2', { key: 'ec', hash: 'sha256' }],
-  ['1.2.840.10045.4.3.3', { key: 'ec', hash: 'sha384' }],
-  ['1.2.840.10045.4.3.4', { key: 'ec', hash: 'sha512' }],
-]);
 const UNDERSTOOD: ReadonlySet<string> = new Set([
   EXTENSION.basicConstraints,
   EXTENSION.keyUsage,
@@ -122,16 +106,8 @@ function attributesProblem({ content, signer }: TimeStampToken): string | undefi
   return isHashOf(digest.content, signer.hash, content) ? undefined : 'its content is not what was signed';
 }
 
-function signatureProblem(
-  { algorithm, hash, signed, signature }: SignerInfo,
-  leaf: X509Certificate,
-): string | undefined {
-  const wanted = ALGORITHMS.get(algorithm);
-  const key = leaf.publicKey;
-  if (wanted === undefined || wanted.key !== key.asymmetricKeyType) {
-    return 'expected a signature of RSA or ECDSA with SHA-256, SHA-384 or SHA-512';
-  }
-  return verify(wanted.hash ?? hash, signed, key, signature) ? undefined : 'its signature does not verify';
+function signatureProblem({ signed }: SignerInfo, leaf: X509Certificate): string | undefined {
+  return isSignedWith(leaf.publicKey, signed) ? undefined : `expected ${STRONG_SIGNATURE} that verifies`;
 }
 
 /** RFC 3161, section 2.3: a certificate for this and nothing else, so that no other key of an authority tells the time. */

@@ -122,7 +122,8 @@ export function pemOf(parties: readonly Party[]): string {
 }
 
 export interface ListWishes {
-  readonly revoked?: readonly (Omit<X509CrlEntryParams, 'serialNumber'> & { readonly party: Party })[];
+  /** Two days ago, unless said otherwise. */
+  readonly revoked?: readonly (Partial<X509CrlEntryParams> & { readonly party: Party })[];
   /** Milliseconds since the epoch. */
   readonly from?: number;
   /** `never` for a list that does not say when the next one comes. */
@@ -143,8 +144,8 @@ export async function aRevocationList(issuer: Party, wishes: ListWishes = {}): P
     ...(wishes.until === 'never' ? {} : { nextUpdate: new Date(wishes.until ?? NOW + 6 * DAY_MS) }),
     entries: (wishes.revoked ?? []).map(({ party, ...entry }) => ({
       revocationDate: new Date(NOW - 2 * DAY_MS),
-      ...entry,
       serialNumber: party.certificate.serialNumber,
+      ...entry,
     })),
     extensions: [...(wishes.extensions ?? [])],
     signingAlgorithm: algorithm,

@@ -141,7 +141,7 @@ describe('a time stamp is refused', () => {
         named: authority.signer.certificate,
         signedBy: other.signer,
       },
-      'its signature does not verify',
+      'expected a signature of RSA or ECDSA with SHA-256, SHA-384 or SHA-512 that verifies',
     ],
     [
       'names and is bound to the certificate of another',
@@ -150,9 +150,13 @@ describe('a time stamp is refused', () => {
         named: other.signer.certificate,
         bound: other.signer.certificate,
       },
-      'its signature does not verify',
+      'expected a signature of RSA or ECDSA with SHA-256, SHA-384 or SHA-512 that verifies',
     ],
-    ['is signed by another', { signedBy: other.signer }, 'its signature does not verify'],
+    [
+      'is signed by another',
+      { signedBy: other.signer },
+      'expected a signature of RSA or ECDSA with SHA-256, SHA-384 or SHA-512 that verifies',
+    ],
     ['has an imprint of SHA-1', { imprint: { hash: 'sha1' } }, 'expected SHA-256, SHA-384 or SHA-512'],
     [
       'says another hash than its imprint is made with',
