@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { RevocationList } from '../root.ts';
 import { LIST_BYTES_MAX, readCertificateList } from './certificate-list.ts';
-import { TAG } from './der.ts';
+import { DerError, TAG } from './der.ts';
 
 /** How long a list may take to come, in milliseconds. */
 const TIMEOUT_MS = 5000;
@@ -75,11 +75,11 @@ function derOf(file: Uint8Array): Uint8Array {
   return Buffer.from(block.slice(0, end), 'base64');
 }
 
-/** A code rather than a message where there is one: messages of fetch hold addresses. */
+/** Our own words, or a code: messages of fetch hold addresses, and an address may hold a secret. */
 function wordsOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
   if (error.name === 'TimeoutError') return 'it did not come in time';
-  const { cause } = error;
-  if (cause instanceof Error) return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.name;
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
+  const { cause = error } = error;
+  if (cause instanceof Error && 'code' in cause && typeof cause.code === 'string') return cause.code;
+  return error.name === 'Error' || error instanceof DerError ? error.message : error.name;
 }

@@ -69,7 +69,11 @@ export function isSignedWith(key: KeyObject, { bytes, signature, algorithm, hash
 function algorithmOf(identifier: Element): SignatureAlgorithm | undefined {
   const fields = new Fields(identifier);
   const oid = fields.oid();
-  if (oid !== RSA_PSS) return ALGORITHMS.get(oid);
+  if (oid !== RSA_PSS) {
+    fields.optional(TAG.null);
+    fields.end();
+    return ALGORITHMS.get(oid);
+  }
   // RFC 4055, section 3.1: without a hash it is SHA-1.
   const hash = new Fields(fields.next(TAG.sequence)).optional(0xa0);
   return { key: 'rsa', hash: hash === undefined ? undefined : hashOf(only(hash)), isPss: true };

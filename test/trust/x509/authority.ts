@@ -5,7 +5,7 @@ import {
   ExtendedKeyUsage,
   ExtendedKeyUsageExtension,
   type Extension,
-  type JsonName,
+  type JsonNameParams,
   KeyUsageFlags,
   KeyUsagesExtension,
   Name,
@@ -30,7 +30,7 @@ export type KeyKind = 'P-256' | 'P-384' | 'P-521' | 'RSA-1024' | 'RSA-2048' | 'R
 
 export interface CertificateWishes {
   /** Root of the tree first. */
-  readonly subject?: JsonName;
+  readonly subject?: JsonNameParams;
   readonly key?: KeyKind;
   /** Somebody whose key it has, instead of a new one. */
   readonly keyOf?: Party;
