@@ -41,7 +41,7 @@ const bundle = z
       'application/vnd.dev.sigstore.bundle.v0.3+json',
     ]),
     verificationMaterial,
-    dsseEnvelope: z.unknown(),
+    dsseEnvelope: z.unknown().optional(),
     messageSignature: z.never('a signature of a file is none of an image').optional(),
   })
   .refine(

@@ -4,7 +4,7 @@ import type { Shelf, Subject } from '#trust/format.ts';
 import { cosign } from '#trust/formats/cosign.ts';
 import type { KeysRoot, Root, TrustedKey } from '#trust/root.ts';
 import type { Finding } from '#trust/testimony.ts';
-import type { LayerToPut, MemoryShelf } from '../shelf.ts';
+import { type LayerToPut, type MemoryShelf, aShelf, aSubject } from '../shelf.ts';
 
 export const BUNDLE_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 export const PAYLOAD_LAYER = 'application/vnd.dev.cosign.simplesigning.v1+json';
@@ -118,6 +118,12 @@ export function aPayloadLayer(content: string, signer: Signer, annotations: Reco
 
 export const sigTagOf = ({ digest }: Subject): string => `sha256-${hexOf(digest)}.sig`;
 export const attTagOf = ({ digest }: Subject): string => `sha256-${hexOf(digest)}.att`;
+
+/** A shelf with something to sign. */
+export function aScene(): { shelf: MemoryShelf; subject: Subject } {
+  const shelf = aShelf();
+  return { shelf, subject: aSubject(shelf) };
+}
 
 /** A finding and where its signature was found. */
 export interface Found extends Finding {
