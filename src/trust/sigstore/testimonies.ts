@@ -32,22 +32,16 @@ export async function testimoniesOf(claim: Claim, roots: readonly Root[]): Promi
 }
 
 async function seenFrom(root: Root, claim: Claim): Promise<Seen | undefined> {
-  switch (root.kind) {
-    case 'keys':
-      return await seenByKeys(root, claim);
-    case 'sigstore':
-      return claim.keyless === undefined ? undefined : await seenBySigstore(root, claim.keyless);
-    case 'x509':
-    case 'openpgp':
-      return undefined;
-  }
+  if (root.kind === 'keys') return await seenByKeys(root, claim);
+  if (root.kind === 'sigstore' && claim.keyless !== undefined) return await seenBySigstore(root, claim.keyless);
+  return undefined;
 }
 
 async function seenByKeys(root: KeysRoot, claim: Claim): Promise<Seen> {
-  if (root.problem !== undefined) return failed(`the root cannot be used: ${root.problem}`);
+  if (root.problem !== undefined) return unusable(root.problem);
   for (const trusted of root.keys) {
-    if (await verifies(trusted.key, claim.signed, claim.signature))
-      return { signer: signerOf(trusted), checks: KEY_CHECKS };
+    const isTheirs = await verifies(trusted.key, claim.signed, claim.signature);
+    if (isTheirs) return { signer: signerOf(trusted), checks: KEY_CHECKS };
   }
   return failed(mayBeHashedFirst(root, claim) ? `${NOBODY}; ${HASHED_FIRST}` : NOBODY);
 }
@@ -62,6 +56,7 @@ function signerOf({ file, spkiHash }: TrustedKey): Signer {
 }
 
 async function seenBySigstore(root: SigstoreRoot, keyless: NonNullable<Claim['keyless']>): Promise<Seen> {
+  if (root.problem !== undefined) return unusable(root.problem);
   if ('problem' in keyless) return failed(keyless.problem);
   try {
     return await checkKeyless(keyless, root);
@@ -69,6 +64,10 @@ async function seenBySigstore(root: SigstoreRoot, keyless: NonNullable<Claim['ke
     // What goes wrong with a certificate must not take away what a key is worth.
     return failed(`it cannot be judged: ${error instanceof Error ? error.message : String(error)}`);
   }
+}
+
+function unusable(problem: string): Seen {
+  return failed(`the root cannot be used: ${problem}`);
 }
 
 function failed(why: string): Seen {
