@@ -86,7 +86,7 @@ async function* referring(subject: Subject, shelf: Shelf): AsyncGenerator<Found,
   for (const entry of silent) yield* referrer(entry, shelf);
 }
 
-async function* referrer({ digest, artifactType }: ReferrerEntry, shelf: Shelf): AsyncGenerator<Found, void> {
+async function* referrer({ digest }: ReferrerEntry, shelf: Shelf): AsyncGenerator<Found, void> {
   const source = `referrer ${digest}`;
   const shelved = await attempt(() => shelf.manifest({ digest }));
   if (shelved === undefined) return;
@@ -94,7 +94,7 @@ async function* referrer({ digest, artifactType }: ReferrerEntry, shelf: Shelf):
     yield { source, manifest: digest, ...shelved };
     return;
   }
-  yield* layersOf(shelved, source, layoutOfArtifact(artifactType) ?? layoutOfManifest(shelved.manifest));
+  yield* layersOf(shelved, source, layoutOfManifest(shelved.manifest));
 }
 
 /** @param layout of layers that do not say it themselves; without it those are none of ours */

@@ -40,7 +40,7 @@ function hashesFor(key: KeyObject, signature: Uint8Array): readonly (string | nu
   if (key.asymmetricKeyType === 'rsa') {
     return modulusLength >= RSA_MIN_BITS && signature.length === Math.ceil(modulusLength / 8) ? ['sha256'] : [];
   }
-  const curve = key.asymmetricKeyType === 'ec' ? CURVES[namedCurve] : undefined;
+  const curve = CURVES[namedCurve];
   // A sequence of two integers, each with a header and perhaps a zero before it.
   return curve !== undefined && signature.length <= 2 * (curve.sizeBytes + 3) + 3 ? curve.hashes : [];
 }

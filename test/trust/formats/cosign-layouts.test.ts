@@ -198,6 +198,21 @@ describe('what cannot be read', () => {
     expect(vouchers(findings)).toEqual([RELEASE]);
   });
 
+  test('such as one that says it is too large is not even tried', async () => {
+    const { shelf, subject } = aScene();
+    attach(shelf, subject, new Uint8Array((8 << 20) + 1));
+    let reads = 0;
+    const watched: Shelf = {
+      ...shelf,
+      async blob(digest, maxBytes) {
+        reads += 1;
+        return await shelf.blob(digest, maxBytes);
+      },
+    };
+    expect(await findingsOf(watched, subject)).toHaveLength(1);
+    expect(reads).toBe(0);
+  });
+
   test('such as a manifest on a broken disk is told, and hides no other', async () => {
     const { shelf, subject } = aScene();
     const broken = attach(shelf, subject, 'whatever');
