@@ -36,7 +36,8 @@ import { pruneJob } from '#retention/scheduled-prune.ts';
 import type { BlobStore } from '#storage/driver.ts';
 import { openStorage } from '#storage/open.ts';
 import { type Tls, openTls } from '#tls/open.ts';
-import { type Trust, openTrust } from '#trust/open.ts';
+import { openTrustAdministration } from '#trust/administration.ts';
+import { ungated } from '#trust/ungated.ts';
 
 export type { VerifyProgress, VerifyReport } from '#registry/verify.ts';
 export type { CollectReport } from '#retention/collect.ts';
@@ -229,7 +230,8 @@ function administrationOf(
     throttle,
   }: { note: (origin: Origin, event: NewEvent) => void; pruning: Pruning; throttle: Throttle },
 ): AdministrationRoom {
-  const empty = { metadata: nothing, clock, gate: openGate };
+  const empty = { metadata: nothing, clock };
+  const { publicUrl } = config.http;
   return openAdministration({
     metadata,
     clock,
@@ -238,6 +240,8 @@ function administrationOf(
     keys: openKeys({ metadata, clock, options: config.access }),
     retention: openRetentionAdministration({ metadata, clock, gate, pruning }),
     emptyRetention: openRetentionAdministration({ ...empty, pruning: pruningOf(config, empty) }),
+    trust: openTrustAdministration({ engine: ungated(metadata), publicUrl }),
+    emptyTrust: openTrustAdministration({ engine: ungated(nothing), publicUrl }),
   });
 }
 

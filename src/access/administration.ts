@@ -4,6 +4,7 @@ import {
   type OperationId,
   type Output,
   type RetentionOperations,
+  type TrustOperations,
   operationIds,
 } from '#api/operations.ts';
 import type { Origin } from '#metadata/events.ts';
@@ -39,6 +40,18 @@ export interface AdministrationSurroundings extends AdministrationContext {
   readonly retention: (origin: Origin) => RetentionOperations;
   /** The same over a registry that has nothing: what there is for those who may not see what there is. */
   readonly emptyRetention: (origin: Origin) => RetentionOperations;
+  readonly trust: (seat: Seat) => TrustOperations;
+  /** The same over a registry that has nothing. */
+  readonly emptyTrust: (seat: Seat) => TrustOperations;
+}
+
+/** Who asks, for rooms that know nothing of rights. */
+export interface Seat {
+  readonly origin: Origin;
+  /** Whether they push or sign in a repository, and so see what is held back there. */
+  readonly isInsider: (repository: string) => boolean;
+  /** Whether they sit on the server, whose files they can read. */
+  readonly isLocal: boolean;
 }
 
 export function openAdministration(context: AdministrationSurroundings): AdministrationRoom {
@@ -53,6 +66,7 @@ export function openAdministration(context: AdministrationSurroundings): Adminis
         ...keyAdministration(context.keys, caller),
         ...eventAdministration(context),
         ...context.retention(caller.origin),
+        ...context.trust(seatOf(caller)),
       };
       return guarded(context, caller, unguarded);
     },
@@ -65,8 +79,19 @@ export const LOCAL_CALLER: Caller = {
   origin: { actor: LOCAL, address: '', requestId: '' },
 };
 
+function seatOf({ session, origin }: Caller): Seat {
+  return {
+    origin,
+    isInsider: (repository) => session.holds('attach', repository),
+    isLocal: session.principal.kind === 'local',
+  };
+}
+
 function guarded(context: AdministrationSurroundings, caller: Caller, unguarded: Administration): Administration {
-  const nowhere: Partial<Administration> = context.emptyRetention(caller.origin);
+  const nowhere: Partial<Administration> = {
+    ...context.emptyRetention(caller.origin),
+    ...context.emptyTrust(seatOf(caller)),
+  };
   const guard =
     <K extends OperationId>(id: K) =>
     async (input: Input<K>): Promise<Output<K>> => {

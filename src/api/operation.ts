@@ -30,7 +30,7 @@ export interface Operation {
   /** Fields of the input in braces stand in the path. */
   readonly path: `/api/v1/${string}`;
   readonly summary: string;
-  readonly tag: 'policy' | 'users' | 'groups' | 'keys' | 'robots' | 'audit' | 'tags' | 'retention';
+  readonly tag: 'policy' | 'users' | 'groups' | 'keys' | 'robots' | 'audit' | 'tags' | 'retention' | 'trust';
   readonly requires: OperationRequirement;
   /** Work that grows with the registry: whoever asks waits for minutes. */
   readonly takesLong?: boolean;

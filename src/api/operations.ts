@@ -7,6 +7,7 @@ import { policyOperations } from './policy.ts';
 import { pruneOperations } from './prune.ts';
 import { robotOperations } from './robots.ts';
 import { tagOperations } from './tags.ts';
+import { trustOperations } from './trust.ts';
 import { userOperations } from './users.ts';
 
 /** Everything the API does. Routes, the OpenAPI document, clients and checks are all made from this. */
@@ -20,6 +21,7 @@ export const operations = {
   ...tagOperations,
   ...pruneOperations,
   ...inUseOperations,
+  ...trustOperations,
 };
 
 export type OperationId = keyof typeof operations;
@@ -38,6 +40,9 @@ export type RetentionOperations = Pick<
   Administration,
   keyof typeof tagOperations | keyof typeof pruneOperations | keyof typeof inUseOperations
 >;
+
+/** What of it is about the gate. */
+export type TrustOperations = Pick<Administration, keyof typeof trustOperations>;
 
 /** The names of all operations, in the order of the table. */
 export const operationIds: readonly OperationId[] = Object.keys(operations).filter(isOperationId);

@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LineCounter, parseDocument } from 'yaml';
-import type { RootOptions } from '#trust/options.ts';
+import { z } from 'zod';
+import { type RootOptions, rootOptions } from '#trust/options.ts';
 import { ConfigError, type ConfigProblem, pathText, problemsOf, shown } from './problems.ts';
 import { type Config, configJsonSchema, configSchema } from './schema.ts';
 import { type Sources, substitute } from './substitute.ts';
@@ -46,6 +47,39 @@ export function parseConfig(text: string, { source, ...sources }: Sources & { so
   }
   if (result.data === undefined || problems.length > 0) throw new ConfigError(source, problems);
   return deepFreeze(withAbsolutePaths(result.data, sources.folder));
+}
+
+/**
+ * Reads the section `trust` out of the text of a configuration file, or takes a file that holds nothing else, with or
+ * without that word above it. Files that roots name are relative to the folder. What it says is for the trust room to check.
+ *
+ * @throws {ConfigError} it is no YAML, no such section, or a substitution in it cannot be made
+ */
+export function parseTrustSection(
+  text: string,
+  { source, ...sources }: Sources & { source: string },
+): Record<string, unknown> {
+  const document = withoutNulls(parseYaml(text, source));
+  const substituted = substitute(sectionOf(document) ?? document, sources);
+  if (substituted.problems.length > 0) throw new ConfigError(source, substituted.problems);
+  const { value } = substituted;
+  if (!isMapping(value) || !('policies' in value || 'roots' in value)) {
+    const problem = 'expected policies, found none';
+    throw new ConfigError(source, [
+      { path: 'trust', problem, remedy: 'write them as trust: has them in the configuration' },
+    ]);
+  }
+  const { data: roots } = z.record(z.string(), rootOptions).safeParse(value['roots']);
+  if (roots === undefined) return { ...value };
+  return { ...value, roots: mapValues(roots, (root) => withAbsoluteFiles(root, sources.folder)) };
+}
+
+function sectionOf(document: unknown): unknown {
+  return isMapping(document) ? document['trust'] : undefined;
+}
+
+function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 async function readText(path: string): Promise<string> {

@@ -138,11 +138,10 @@ export interface TrustEngine {
     origin: Origin,
   ): Promise<readonly string[]>;
   /**
-   * Every tag of today, held ones too, in the order of repository and name; writes nothing. Reads the files that the roots
-   * name, those in force and no others unless the options name others.
+   * Every tag of today, held ones too, in the order of repository and name; writes nothing. Reads the files that the
+   * roots of the options name and no others; a root that cannot be used vouches for nobody, as summaries say.
    *
    * @param options without problems, with absolute paths
-   * @throws {Error} which root cannot be used, in words
    */
   preview(options: TrustOptions, filter: PreviewFilter): AsyncIterable<PreviewItem>;
 }

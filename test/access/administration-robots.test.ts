@@ -41,7 +41,7 @@ describe('a robot', () => {
   test('has an end, which a rotation keeps or renews', async () => {
     await using database = await temporaryMetadata();
     let now = 0;
-    const { local } = openCallers(database.metadata, () => now);
+    const { local } = openCallers(database.metadata, { clock: () => now });
     const { expiresAt } = await local.createRobot({ name: 'ci', scope: '*', expiresIn: '90d' });
     expect(expiresAt).toBe(new Date(90 * DAY_MS).toISOString());
     now = 60 * DAY_MS;

@@ -16,6 +16,9 @@ import { createUser } from '#metadata/users.ts';
 import { openGate } from '#registry/gate.ts';
 import { openRetentionAdministration } from '#retention/administration.ts';
 import { openPruning } from '#retention/prune.ts';
+import { openTrustAdministration } from '#trust/administration.ts';
+import type { TrustEngine } from '#trust/engine.ts';
+import { ungated } from '#trust/ungated.ts';
 
 /** Administration of a database, by anybody. */
 export interface Callers {
@@ -32,13 +35,17 @@ export interface Callers {
   readonly state: () => Promise<{ events: number; version: number }>;
 }
 
-export function openCallers(metadata: Sql, clock: () => number = () => 1000): Callers {
+export function openCallers(
+  metadata: Sql,
+  { clock = () => 1000, engine = ungated(metadata) }: { clock?: () => number; engine?: TrustEngine } = {},
+): Callers {
   const noted: (NewEvent & Origin)[] = [];
   const context: AdministrationSurroundings = {
     metadata,
     clock,
     keys: openKeys({ metadata, clock: () => 0, options: accessOptions.parse({}) }),
     ...retentionOf(metadata, clock),
+    ...trustOf(metadata, engine),
     note: (origin, event) => noted.push({ ...origin, ...event }),
     throttle: openThrottle(),
   };
@@ -75,6 +82,15 @@ export function retentionOf(
       pruning: openPruning({ metadata: database, clock, rules: [], maxShare: 0.5 }),
     });
   return { retention: over(metadata), emptyRetention: over(nothing) };
+}
+
+/** The gate over a database, and where there is nothing. */
+export function trustOf(
+  metadata: Sql,
+  engine: TrustEngine = ungated(metadata),
+): Pick<AdministrationSurroundings, 'trust' | 'emptyTrust'> {
+  const over = (one: TrustEngine) => openTrustAdministration({ engine: one, publicUrl: undefined });
+  return { trust: over(engine), emptyTrust: over(ungated(nothing)) };
 }
 
 function callerOf(principal: Principal, rights: Rights, token?: TokenScope): Caller {

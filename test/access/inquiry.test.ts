@@ -6,7 +6,7 @@ import { temporaryMetadata } from './metadata.ts';
 async function furnished() {
   const database = await temporaryMetadata();
   let now = 1000;
-  const callers = openCallers(database.metadata, () => now);
+  const callers = openCallers(database.metadata, { clock: () => now });
   const { local } = callers;
   await callers.settle('alice', 'bob', 'carol');
   await local.createGroup({ name: 'devs' });

@@ -7,6 +7,7 @@ import { endRevision, pushRevision } from '#metadata/tag-revisions.ts';
 import { digestOf } from '#oci/digest.ts';
 import { RegistryError } from '#oci/errors.ts';
 import { RetentionError } from '#retention/errors.ts';
+import { anEngine, anExplanation } from '../trust/engine.ts';
 import { openCallers, reasonOf } from './callers.ts';
 import { temporaryMetadata } from './metadata.ts';
 
@@ -47,6 +48,11 @@ const INPUTS: { readonly [K in OperationId]: Readonly<Record<string, unknown>> }
   collectionStatus: {},
   importInUse: { list: '' },
   listInUse: {},
+  trustExplain: { repository: 'team-a/app', tag: 'v1' },
+  trustVerify: { repository: 'team-a/app', tag: 'v1' },
+  trustHeld: { repository: 'team-a/app' },
+  trustRelease: { repository: 'team-a/app', tag: 'v1', reason: 'tested' },
+  trustPreview: { trust: {} },
 };
 
 const EVERYWHERE = ['*', 'team-a/', 'team-a/app'] as const;
@@ -94,7 +100,8 @@ const table = operationIds.flatMap((id) =>
 
 test.each(table)('%s by a %s: %s', async (id, caller, want) => {
   await using database = await temporaryMetadata();
-  const callers = openCallers(database.metadata);
+  const engine = anEngine({ explain: async () => anExplanation() });
+  const callers = openCallers(database.metadata, { engine });
   await callers.local.createRobot({ name: 'ci', scope: 'team-a/' });
   await endedTag(database.metadata);
   const reason = await refusalOf(callers.with('somebody', CALLERS[caller]), id);
@@ -143,6 +150,6 @@ async function refusalOf(administration: object, id: OperationId): Promise<strin
   } catch (error) {
     if (error instanceof RetentionError) return undefined;
     if (!(error instanceof RegistryError)) throw error;
-    return error.message.startsWith('there never was') ? 'unseen' : undefined;
+    return /^there (?:never was|is no such tag)/.test(error.message) ? 'unseen' : undefined;
   }
 }

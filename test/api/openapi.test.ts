@@ -7,7 +7,7 @@ import { OPENAPI_PATH, openApiDocument } from '#api/openapi.ts';
 import { type Operation, otherFields, pathFields, placeOfFields } from '#api/operation.ts';
 import { operations } from '#api/operations.ts';
 import { apiRoutes } from '#http/api.ts';
-import { retentionOf } from '../access/callers.ts';
+import { retentionOf, trustOf } from '../access/callers.ts';
 import { temporaryMetadata } from '../access/metadata.ts';
 import { documentFaults, operationsOf } from './document.ts';
 
@@ -64,6 +64,7 @@ async function servedRoutes(): Promise<string[]> {
     throttle: openThrottle(),
     keys: openKeys({ metadata, clock: () => 0, options: accessOptions.parse({}) }),
     ...retentionOf(metadata, () => 0),
+    ...trustOf(metadata),
   });
   const routes = apiRoutes({
     administration,

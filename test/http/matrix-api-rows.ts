@@ -20,13 +20,15 @@ const FIELDS: Readonly<Record<string, unknown>> = {
   revision: 1,
   plan: 'nobody-here',
   list: '',
+  reason: 'tested',
+  trust: {},
 };
 
 /** The robot that operations on a robot are about; its scope is the repository of the matrix. */
 export const ROBOT = 'robot+target';
 
 /** What an operation takes of somebody, in the words of docs/access.md. */
-export type Needs = 'nothing' | 'pull' | 'push' | 'grant' | 'system';
+export type Needs = 'nothing' | 'pull' | 'attach' | 'push' | 'grant' | 'system';
 
 /** One operation of the API, and how to ask for it without doing harm. */
 export interface ApiRow {
@@ -57,7 +59,7 @@ export const API_ROWS: readonly ApiRow[] = operationIds.map((id) => {
 });
 
 function needsOf(text: string): Needs {
-  if (['nothing', 'pull', 'push', 'grant', 'system'].includes(text)) return text as Needs;
+  if (['nothing', 'pull', 'attach', 'push', 'grant', 'system'].includes(text)) return text as Needs;
   throw new Error(`the matrix does not know what ${text} takes`);
 }
 

@@ -70,6 +70,7 @@ function isAllowed({ needs }: ApiRow, { here, everywhere }: Somebody): boolean {
     case 'system':
       return everywhere.has('system');
     case 'pull':
+    case 'attach':
     case 'push':
     case 'grant':
       return here.has(needs);
