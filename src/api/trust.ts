@@ -119,7 +119,7 @@ const previewItem = z.strictObject({
   tag,
   digest,
   now: z.enum(['visible', 'held', 'blocked']),
-  then: z
+  fate: z
     .enum(['pass', 'warn', 'hold', 'refuse', 'block'])
     .describe('hold and refuse: what a push of it meets; what is there already stays. block: no pull'),
   summary: z.string(),

@@ -13,11 +13,15 @@ import { restoreCommand } from './restore.ts';
 import { robotCommand } from './robot.ts';
 import { serveCommand } from './serve.ts';
 import { tagCommand } from './tag.ts';
+import { trustCommand } from './trust.ts';
 import { userCommand } from './user.ts';
 import { verifyCommand } from './verify.ts';
 
-/** What a process says when it ends: 0 all went well, 1 it did not, 2 the command or the configuration is wrong. */
-export type ExitCode = 0 | 1 | 2;
+/**
+ * What a process says when it ends: 0 all went well, 1 it did not, 2 the command or the configuration is wrong, 3 the
+ * answer is no.
+ */
+export type ExitCode = 0 | 1 | 2 | 3;
 
 /**
  * Carries out a command line, without node and script in front. Errors become one line on stderr; with
@@ -27,7 +31,7 @@ export async function run(words: readonly string[]): Promise<ExitCode> {
   const program = gatehouseCommand();
   try {
     await program.parseAsync(words, { from: 'user' });
-    return process.exitCode === 1 ? 1 : 0;
+    return process.exitCode === 1 || process.exitCode === 3 ? process.exitCode : 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     process.stderr.write(`gatehouse: ${describe(error)}\n`);
@@ -52,6 +56,7 @@ function gatehouseCommand(): Command {
     .addCommand(restoreCommand())
     .addCommand(pruneCommand())
     .addCommand(inUseCommand())
+    .addCommand(trustCommand())
     .addCommand(loginCommand())
     .addCommand(logoutCommand())
     .addCommand(configCommand())

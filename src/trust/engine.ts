@@ -105,7 +105,7 @@ export interface PreviewItem {
   readonly digest: Digest;
   /** What those who only pull have of this digest under this tag today. */
   readonly now: 'visible' | 'held' | 'blocked';
-  readonly then: Fate;
+  readonly fate: Fate;
   /** Why, in a sentence. */
   readonly summary: string;
 }

@@ -25,13 +25,14 @@ export async function preview(
   const tags = { free: 0, pass: 0, warn: 0, hold: 0, refuse: 0, block: 0 };
   const items: Output<'trustPreview'>['items'] = [];
   const seen = { repositories: 0, repository: '', failing: 0 };
-  for await (const { then, ...item } of engine.preview(options, { repositories })) {
+  for await (const item of engine.preview(options, { repositories })) {
     if (item.repository !== seen.repository) seen.repositories += 1;
     seen.repository = item.repository;
-    tags[then] += 1;
-    if (then === 'free' || then === 'pass') continue;
+    tags[item.fate] += 1;
+    const { fate } = item;
+    if (fate === 'free' || fate === 'pass') continue;
     seen.failing += 1;
-    if (items.length < limit) items.push({ ...item, then });
+    if (items.length < limit) items.push({ ...item, fate });
   }
   return { repositories: seen.repositories, tags, items, omitted: seen.failing - items.length };
 }
