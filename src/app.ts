@@ -37,6 +37,8 @@ import type { BlobStore } from '#storage/driver.ts';
 import { openStorage } from '#storage/open.ts';
 import { type Tls, openTls } from '#tls/open.ts';
 import { openTrustAdministration } from '#trust/administration.ts';
+import { hostOf } from '#trust/hints.ts';
+import { type Trust, openTrust } from '#trust/open.ts';
 import { ungated } from '#trust/ungated.ts';
 
 export type { VerifyProgress, VerifyReport } from '#registry/verify.ts';
@@ -103,7 +105,7 @@ export async function openInstallation(config: Config, { reread }: InstallationO
     store,
     clock,
     options: config.trust,
-    host: hostOf(config),
+    host: hostOf(config.http.publicUrl),
     read: reread === undefined ? undefined : async () => (await reread()).trust,
   }).catch(async (error: unknown) => {
     await metadata.close();
@@ -117,6 +119,7 @@ export async function openInstallation(config: Config, { reread }: InstallationO
         note: () => undefined,
         pruning: pruningOf(config, context, { verifiedIn: (repository) => trust.notUnsignedIn(repository) }),
         throttle: openThrottle(),
+        trust,
       }).as(caller),
     localCaller: LOCAL_CALLER,
     verify: (options) => verify(context, options),
@@ -160,7 +163,7 @@ async function serve(config: Config, context: Context, trust: Trust): Promise<Ru
   let draining = false;
   const listener = httpListener({
     ...access,
-    administration: administrationOf(config, context, { note, pruning, throttle: access.throttle }),
+    administration: administrationOf(config, context, { note, pruning, throttle: access.throttle, trust }),
     registry,
     emptyRegistry: openRegistry({ ...context, metadata: nothing, gate: openGate }),
     metrics,
@@ -224,13 +227,9 @@ function pruningOf(
 function administrationOf(
   config: Config,
   { metadata, clock, gate }: Context,
-  {
-    note,
-    pruning,
-    throttle,
-  }: { note: (origin: Origin, event: NewEvent) => void; pruning: Pruning; throttle: Throttle },
+  { note, pruning, throttle, trust }: AdministrationTools,
 ): AdministrationRoom {
-  const empty = { metadata: nothing, clock };
+  const empty = { metadata: nothing, clock, gate: openGate };
   const { publicUrl } = config.http;
   return openAdministration({
     metadata,
@@ -240,9 +239,17 @@ function administrationOf(
     keys: openKeys({ metadata, clock, options: config.access }),
     retention: openRetentionAdministration({ metadata, clock, gate, pruning }),
     emptyRetention: openRetentionAdministration({ ...empty, pruning: pruningOf(config, empty) }),
-    trust: openTrustAdministration({ engine: ungated(metadata), publicUrl }),
+    trust: openTrustAdministration({ engine: trust.engine, publicUrl }),
     emptyTrust: openTrustAdministration({ engine: ungated(nothing), publicUrl }),
   });
+}
+
+/** What administration works with besides what every room does. */
+interface AdministrationTools {
+  readonly note: (origin: Origin, event: NewEvent) => void;
+  readonly pruning: Pruning;
+  readonly throttle: Throttle;
+  readonly trust: Pick<Trust, 'engine'>;
 }
 
 function countPruned(metrics: Metrics, { stops, tags, revisions, manifests, skipped }: ApplyReport): void {
@@ -292,11 +299,6 @@ function trustJob(trust: Trust): Job {
       return `${judged} manifests judged, ${lapsed} held tags given up`;
     },
   };
-}
-
-/** What clients call this registry, if that is settled. */
-function hostOf({ http: { publicUrl } }: Config): string | undefined {
-  return publicUrl === undefined ? undefined : new URL(publicUrl).host;
 }
 
 /** Giving back what died, a little all the time; and what a crash left, by walking over everything now and then. */

@@ -58,14 +58,14 @@ class Court {
     this.#policy = policy;
   }
 
-  async fateOf(digest: Digest): Promise<{ then: Fate; summary: string }> {
+  async fateOf(digest: Digest): Promise<{ fate: Fate; summary: string }> {
     const policy = this.#policy;
-    if (policy === undefined || !isActive(policy)) return { then: 'free', summary: 'no policy asks anything of it' };
+    if (policy === undefined || !isActive(policy)) return { fate: 'free', summary: 'no policy asks anything of it' };
     const { isSatisfied, summary } = await this.#outcomeOf(policy, digest, DEPTH_MAX);
     const released = (await findVerdict(this.#context.metadata, this.#repository, digest))?.releasedAt ?? null;
-    if (isSatisfied) return { then: 'pass', summary };
-    if (released !== null) return { then: 'pass', summary: 'somebody released it' };
-    return { then: unsignedFate(policy), summary };
+    if (isSatisfied) return { fate: 'pass', summary };
+    if (released !== null) return { fate: 'pass', summary: 'somebody released it' };
+    return { fate: unsignedFate(policy), summary };
   }
 
   async #outcomeOf(policy: Policy, digest: Digest, depth: number): Promise<Pick<Outcome, 'isSatisfied' | 'summary'>> {

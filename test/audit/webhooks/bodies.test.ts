@@ -158,6 +158,12 @@ describe("the envelope of Docker's registry", () => {
       { kind: 'tag.publish', ...about },
     ]);
     const events = (bodies as { events: { id: string; action: string }[] }[]).flatMap((body) => body.events);
-    expect(events.map(({ id, action }) => `${id} ${action}`)).toEqual(['2 push', '4 pull', '6 delete', '8 delete', '10 push']);
+    expect(events.map(({ id, action }) => `${id} ${action}`)).toEqual([
+      '2 push',
+      '4 pull',
+      '6 delete',
+      '8 delete',
+      '10 push',
+    ]);
   });
 });
