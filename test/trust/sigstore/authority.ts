@@ -86,14 +86,22 @@ export async function aTestAuthority(at: number, wishes: AuthorityWishes = {}): 
   const name = `CN=${wishes.name ?? 'test'} intermediate,O=gatehouse.test`;
   const caUsage = KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign;
   const root = await certificate({
-    ...{ subject: rootName, issuer: rootName, span: wishes.root ?? span, keys: rootKeys.publicKey, signer: rootKeys },
+    subject: rootName,
+    issuer: rootName,
+    span: wishes.root ?? span,
+    keys: rootKeys.publicKey,
+    signer: rootKeys,
     extensions: [
       new BasicConstraintsExtension(true, wishes.pathLength ?? 1, true),
       new KeyUsagesExtension(caUsage, true),
     ],
   });
   const intermediate = await certificate({
-    ...{ subject: name, issuer: rootName, span: wishes.intermediate ?? span, keys: keys.publicKey, signer: rootKeys },
+    subject: name,
+    issuer: rootName,
+    span: wishes.intermediate ?? span,
+    keys: keys.publicKey,
+    signer: rootKeys,
     extensions: [
       new BasicConstraintsExtension(wishes.intermediateIsCa ?? true, 0, true),
       new KeyUsagesExtension(wishes.intermediateKeyUsage ?? caUsage, true),
@@ -209,7 +217,10 @@ async function certificate({
   const own = keys === undefined ? [] : [await SubjectKeyIdentifierExtension.create(keys)];
   const made = await X509CertificateGenerator.create({
     serialNumber: '0a0b0c',
-    ...{ subject, issuer, notBefore: new Date(span.from), notAfter: new Date(span.until) },
+    subject,
+    issuer,
+    notBefore: new Date(span.from),
+    notAfter: new Date(span.until),
     publicKey: keys ?? exact(spki ?? Buffer.alloc(0)),
     signingKey: signer.privateKey,
     signingAlgorithm: ECDSA,

@@ -87,18 +87,24 @@ export async function aTestSigstore(wishes: AuthorityWishes = {}): Promise<TestS
     const request = {
       artifactHash: createHash('sha256').update(signature).digest(),
       hashAlgorithmOID: '2.16.840.1.101.3.4.2.1',
-      ...{ nonce: 1234, policyOID: '1.3.6.1.4.1.57264.2', certReq: true },
+      nonce: 1234,
+      policyOID: '1.3.6.1.4.1.57264.2',
+      certReq: true,
     };
     return bytesOf(await stamps.timestamp(request));
   };
   const parts = { at, authority, certificateLog, logs, stamp };
   return {
     ...parts,
-    ...{ trustedRoot, root: rootOf(trustedRoot) },
+    trustedRoot,
+    root: rootOf(trustedRoot),
     sign: async (signed, signing = {}) => await signKeyless(parts, signed, signing),
     signEnvelope: async (envelope, signing = {}) => {
       const signed = dsse.preAuthEncoding(envelope.payloadType, Buffer.from(envelope.payload));
-      return await signKeyless(parts, signed, { ...signing, envelope });
+      return await signKeyless(parts, signed, {
+        ...signing,
+        envelope,
+      });
     },
   };
 }
@@ -128,7 +134,12 @@ export function record(
 ): KeylessMaterial['logEntries'][number] {
   const [name = '', version = ''] = kind.split(' ');
   const log = kind === 'hashedrekord 0.0.2' ? logs.second : logs.first;
-  return log.record({ ...{ kind: name, version, at }, body: entryBody(kind, recorded) });
+  return log.record({
+    kind: name,
+    version,
+    at,
+    body: entryBody(kind, recorded),
+  });
 }
 
 /** An authority as a trusted root names it. */

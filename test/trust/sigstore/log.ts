@@ -41,14 +41,19 @@ export function aTestLog(version: 1 | 2, origin = `rekor${version}.test`, others
       ? sha256(spki)
       : sha256(Buffer.from(`${origin}\n`), Buffer.from([0x01]), spki.subarray(spki.length - 32));
   return {
-    ...{ version, keyId, privateKey: keys.privateKey },
+    version,
+    keyId,
+    privateKey: keys.privateKey,
     instance: (validFor) => ({
       baseUrl: `https://${origin}`,
       hashAlgorithm: HashAlgorithm.SHA2_256,
       publicKey: {
         rawBytes: spki,
         keyDetails: version === 1 ? PublicKeyDetails.PKIX_ECDSA_P256_SHA_256 : PublicKeyDetails.PKIX_ED25519,
-        validFor: { start: validFor.start, end: validFor.end },
+        validFor: {
+          start: validFor.start,
+          end: validFor.end,
+        },
       },
       logId: { keyId },
       checkpointKeyId: undefined,
@@ -57,10 +62,19 @@ export function aTestLog(version: 1 | 2, origin = `rekor${version}.test`, others
     record(submission) {
       const body = Buffer.from(json.canonicalize(submission.body));
       const index = leaves.push(sha256(Buffer.from([0]), body)) - 1;
-      // Somebody else comes right behind, so that a proof has hashes on both sides.
       leaves.push(randomBytes(32));
-      const log = { version, keyId, origin, key: keys.privateKey };
-      return entryOf(log, { submission, body, index, leaves });
+      const log = {
+        version,
+        keyId,
+        origin,
+        key: keys.privateKey,
+      };
+      return entryOf(log, {
+        submission,
+        body,
+        index,
+        leaves,
+      });
     },
   };
 }
