@@ -1,4 +1,4 @@
-import { type KeyObject, createPublicKey } from 'node:crypto';
+import { type KeyObject, type X509Certificate, createPublicKey } from 'node:crypto';
 import {
   type CertificateAuthority,
   type PublicKey,
@@ -7,7 +7,7 @@ import {
   type TransparencyLogInstance,
   type TrustedRoot,
 } from '@sigstore/protobuf-specs';
-import { type Certificate, readCertificate } from './certificate.ts';
+import { certificateOf } from '../x509/certificate.ts';
 
 /** Milliseconds since the epoch, both ends included; no end: still going. */
 export interface Span {
@@ -29,7 +29,7 @@ export interface Log {
 export interface Authority {
   readonly name: string;
   /** Ends with the one that is trusted as it stands. */
-  readonly chain: readonly Certificate[];
+  readonly chain: readonly X509Certificate[];
   readonly validFor: Span;
 }
 
@@ -103,7 +103,7 @@ function keyOf({ rawBytes, keyDetails }: PublicKey): KeyObject {
 }
 
 function readAuthority({ uri, subject, certChain, validFor }: CertificateAuthority): Authority {
-  const chain = (certChain?.certificates ?? []).map(({ rawBytes }) => readCertificate(rawBytes));
+  const chain = (certChain?.certificates ?? []).map(({ rawBytes }) => certificateOf(rawBytes));
   if (chain.length === 0) throw new Error('it has no certificates');
   return { name: uri || (subject?.commonName ?? ''), chain, validFor: spanOf(validFor) };
 }

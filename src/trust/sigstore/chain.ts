@@ -1,85 +1,102 @@
+import type { X509Certificate } from 'node:crypto';
 import { VerificationError } from '../testimony.ts';
+import { EXTENSION, basicConstraintsOf, extendedKeyUsageOf, fieldsOf } from '../x509/certificate.ts';
+import {
+  authorityProblem,
+  isIssuedBy,
+  isoOf,
+  keyProblem,
+  keyUsageProblem,
+  pathToAnchor,
+  strengthProblem,
+  validAt,
+} from '../x509/chain.ts';
 import { type Authority, isWithin } from './anchors.ts';
-import { type Certificate, holdsAt, isAuthority } from './certificate.ts';
 
 const CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
+const ALTERNATIVE_NAMES = '2.5.29.17';
 
-/** From a certificate to what is trusted, and who that is. */
-export interface Chain {
+/** RFC 5280, section 4.2: what is critical and not understood refuses the certificate. */
+const UNDERSTOOD: ReadonlySet<string> = new Set([
+  EXTENSION.basicConstraints,
+  EXTENSION.keyUsage,
+  EXTENSION.extendedKeyUsage,
+  ALTERNATIVE_NAMES,
+]);
+
+/** Who vouches for a certificate. */
+export interface Voucher {
   readonly authority: Authority;
   /** What signed the certificate itself. */
-  readonly issuer: Certificate;
+  readonly issuer: X509Certificate;
 }
 
 /**
- * Whether a certificate is one for signing code, and no authority.
+ * Whether a certificate is one for signing code, and no authority's.
  *
  * @throws {VerificationError} authenticity: it is not
  */
-export function checkPurpose({ node, parsed }: Certificate): void {
-  if (node.ca || parsed.extBasicConstraints?.isCA === true) {
-    throw new VerificationError(
-      'authenticity',
-      'the certificate is that of an authority, which signs nothing but certificates',
-    );
-  }
-  if (!(node.keyUsage ?? []).includes(CODE_SIGNING)) {
-    throw new VerificationError('authenticity', 'the certificate is not for signing code');
-  }
-  if (parsed.extKeyUsage?.digitalSignature === false) {
-    throw new VerificationError('authenticity', 'the key of the certificate is not for signatures');
-  }
+export function checkPurpose(leaf: X509Certificate): void {
+  const isAuthority = leaf.ca || basicConstraintsOf(leaf)?.isAuthority === true;
+  const isForCode = extendedKeyUsageOf(leaf)?.includes(CODE_SIGNING) === true;
+  const problem =
+    (isAuthority ? 'expected a signer, found a certificate authority' : undefined) ??
+    (isForCode ? undefined : 'expected the extended key usage codeSigning') ??
+    keyUsageProblem(leaf, 'digitalSignature') ??
+    criticalProblem(leaf);
+  if (problem !== undefined) throw new VerificationError('authenticity', `the certificate: ${problem}`);
 }
 
 /**
- * The way from a certificate to an authority, every step of it good at that time. Certificates between come from the
+ * The authority that a certificate leads to, every step of the way good at that time. Certificates between come from the
  * trusted root alone, whatever a signature brings. RFC 5280, section 6.1.
  *
  * @param at milliseconds since the epoch
  * @throws {VerificationError} authenticity: there is none
  */
-export function chainOf(leaf: Certificate, authorities: readonly Authority[], at: number): Chain {
-  const reasons = new Set<string>();
+export function voucherOf(leaf: X509Certificate, authorities: readonly Authority[], at: number): Voucher {
+  const problems = new Set<string>();
   for (const authority of authorities) {
-    for (const path of pathsOf([leaf], authority.chain)) {
-      const [, issuer] = path;
-      const reason = pathFault(path, authority, at);
-      if (reason === undefined && issuer !== undefined) return { authority, issuer };
-      reasons.add(reason ?? 'the certificate vouches for itself');
-    }
+    const issuer = issuerAt(leaf, authority, at);
+    if (typeof issuer !== 'string') return { authority, issuer };
+    problems.add(issuer);
   }
-  const why = reasons.size === 0 ? 'no authority of the root issued the certificate' : [...reasons].join('; ');
-  throw new VerificationError('authenticity', why);
+  throw new VerificationError('authenticity', [...problems].join('; '));
 }
 
-/** Every way from the last of a path to the last of the chain. */
-function* pathsOf(path: readonly Certificate[], chain: readonly Certificate[]): Generator<readonly Certificate[]> {
-  const last = path.at(-1);
-  for (const issuer of chain) {
-    if (last === undefined || path.includes(issuer) || !isIssuedBy(last, issuer)) continue;
-    const longer = [...path, issuer];
-    if (issuer === chain.at(-1)) yield longer;
-    else yield* pathsOf(longer, chain);
+/** What issued the leaf, on a good way to the authority; words when there is none. */
+function issuerAt(leaf: X509Certificate, { name, chain, validFor }: Authority, at: number): X509Certificate | string {
+  const path = pathToAnchor(leaf, {
+    pool: chain.slice(0, -1),
+    anchors: chain.slice(-1),
+    problemOf: (issuer, below) => validityProblem(issuer, at) ?? issuerProblem(issuer, below),
+  });
+  if (typeof path === 'string') {
+    // Fulcio gives its certificates no subject to speak of.
+    return chain.some((issuer) => isIssuedBy(leaf, issuer)) ? path : 'no authority of the root issued the certificate';
   }
+  const [, issuer] = path;
+  if (issuer === undefined) return 'the certificate vouches for itself';
+  if (!isWithin(validFor, at)) return `${name} was not trusted at ${isoOf(at)}`;
+  return validityProblem(leaf, at) ?? issuer;
 }
 
-function isIssuedBy({ node }: Certificate, { node: issuer }: Certificate): boolean {
-  return node.checkIssued(issuer) && node.verify(issuer.publicKey);
+function validityProblem(certificate: X509Certificate, at: number): string | undefined {
+  return validAt([certificate], at) === undefined ? undefined : `expected it to be valid at ${isoOf(at)}`;
 }
 
-/** What is wrong with a path at a time, leaf first; undefined for nothing. */
-function pathFault(path: readonly Certificate[], authority: Authority, at: number): string | undefined {
-  const when = new Date(at).toISOString();
-  if (!isWithin(authority.validFor, at)) return `${authority.name} was not trusted at ${when}`;
-  if (!path.every((certificate) => holdsAt(certificate, at)))
-    return `a certificate of the chain was not valid at ${when}`;
-  for (const [depth, certificate] of path.entries()) {
-    if (depth === 0) continue;
-    if (!isAuthority(certificate)) return 'a certificate of the chain is not one of an authority';
-    const { pathLenConstraint } = certificate.parsed.extBasicConstraints ?? {};
-    if (pathLenConstraint !== undefined && pathLenConstraint < depth - 1) return 'the chain is longer than it may be';
-    const usages = certificate.node.keyUsage;
-    if (usages !== undefined && !usages.includes(CODE_SIGNING)) return 'the authority is not one for signing code';
+function issuerProblem(issuer: X509Certificate, below: number): string | undefined {
+  const usages = extendedKeyUsageOf(issuer);
+  if (usages !== undefined && !usages.includes(CODE_SIGNING))
+    return 'expected an authority that may certify code signing';
+  // Nobody looks at what a root says of itself, with whatever hash it said it long ago.
+  const strength = isIssuedBy(issuer, issuer) ? keyProblem(issuer.publicKey) : strengthProblem(issuer);
+  return authorityProblem(issuer, below) ?? strength ?? criticalProblem(issuer);
+}
+
+function criticalProblem(certificate: X509Certificate): string | undefined {
+  for (const [oid, { isCritical }] of fieldsOf(certificate).extensions) {
+    if (isCritical && !UNDERSTOOD.has(oid)) return `expected no critical extension ${oid}`;
   }
   return undefined;
 }

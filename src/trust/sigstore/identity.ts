@@ -1,6 +1,7 @@
-import type { ASN1Obj } from '@sigstore/core';
+import type { X509Certificate } from 'node:crypto';
 import { VerificationError } from '../testimony.ts';
-import type { Certificate } from './certificate.ts';
+import { fieldsOf } from '../x509/certificate.ts';
+import { type Element, Fields, only, readDer } from '../x509/der.ts';
 
 const ALTERNATIVE_NAMES = '2.5.29.17';
 /** Fulcio, docs/oid-info.md, as of 2026. */
@@ -9,12 +10,18 @@ const ISSUER = '1.3.6.1.4.1.57264.1.8';
 const ISSUER_V1 = '1.3.6.1.4.1.57264.1.1';
 
 const UTF8_STRING = 0x0c;
+/** RFC 5280, section 4.2.1.6: otherName is [0], rfc822Name [1], uniformResourceIdentifier [6]. */
+const NAME = { other: 0xa0, address: 0x81, uri: 0x86 } as const;
+
 /** Several times what workflows of deeply nested repositories come to. */
 const MAX_LENGTH = 2048;
 
 /** Visible ASCII: an issuer with a space in it could take words from the identity that stands behind it. */
 const VISIBLE = /^[\x21-\x7e]+$/;
-const SCHEME = /^[a-z][a-z0-9+.-]*:/i;
+const ADDRESS = /^[^@:]+@[^@:]+$/;
+const URI = /^[a-z][a-z0-9+.-]*:/i;
+/** Fulcio writes user!domain, and no user may be called like an address. */
+const USER = /^[^@!:]+![^@!:]+$/;
 
 /** Who a Fulcio certificate is for, and who said so. */
 export interface FulcioIdentity {
@@ -28,7 +35,7 @@ export interface FulcioIdentity {
  *
  * @throws {VerificationError} authenticity: it does not say so, or in more ways than one
  */
-export function identityOf(certificate: Certificate): FulcioIdentity {
+export function identityOf(certificate: X509Certificate): FulcioIdentity {
   try {
     return { identity: readIdentity(certificate), issuer: readIssuer(certificate) };
   } catch (error) {
@@ -37,8 +44,9 @@ export function identityOf(certificate: Certificate): FulcioIdentity {
   }
 }
 
-function readIdentity({ parsed }: Certificate): string {
-  const names = parsed.extension(ALTERNATIVE_NAMES)?.valueObj.subs[0]?.subs ?? [];
+function readIdentity(certificate: X509Certificate): string {
+  const extension = fieldsOf(certificate).extensions.get(ALTERNATIVE_NAMES);
+  const names = extension === undefined ? [] : readDer(extension.value).children;
   const [name] = names;
   if (name === undefined || names.length !== 1) {
     throw new VerificationError('authenticity', `expected one identity in the certificate, found ${names.length}`);
@@ -50,39 +58,31 @@ function readIdentity({ parsed }: Certificate): string {
   return identity;
 }
 
-/** RFC 5280, section 4.2.1.6: rfc822Name is [1], uniformResourceIdentifier [6], otherName [0]. */
-function nameOf(name: ASN1Obj): string | undefined {
-  if (name.tag.isContextSpecific(0x01)) return soundly(textOf(name.value), /^[^@:]+@[^@:]+$/);
-  if (name.tag.isContextSpecific(0x06)) return soundly(textOf(name.value), SCHEME);
-  if (!name.tag.isContextSpecific(0x00) || name.subs[0]?.toOID() !== USERNAME) return undefined;
-  const value = name.subs[1]?.subs[0];
-  // Fulcio writes user!domain, and no user may be called like an address.
-  return value !== undefined && isUtf8String(value) ? soundly(textOf(value.value), /^[^@!:]+![^@!:]+$/) : undefined;
+function nameOf(name: Element): string | undefined {
+  if (name.tag === NAME.address) return textOf(name.content, ADDRESS);
+  if (name.tag === NAME.uri) return textOf(name.content, URI);
+  if (name.tag !== NAME.other) return undefined;
+  const fields = new Fields(name, NAME.other);
+  return fields.oid() === USERNAME ? utf8Of(only(fields.next(NAME.other)), USER) : undefined;
 }
 
-function readIssuer({ parsed }: Certificate): string {
-  const current = parsed.extension(ISSUER);
-  const legacy = parsed.extension(ISSUER_V1);
-  let issuer: string | undefined;
-  if (current !== undefined) {
-    const [value, ...more] = current.valueObj.subs;
-    if (value !== undefined && more.length === 0 && isUtf8String(value)) issuer = soundly(textOf(value.value), VISIBLE);
-  } else if (legacy !== undefined) {
-    issuer = soundly(textOf(legacy.value), VISIBLE);
-  }
-  if (issuer === undefined)
-    throw new VerificationError('authenticity', 'the certificate does not say who issued the identity');
-  return issuer;
+function readIssuer(certificate: X509Certificate): string {
+  const { extensions } = fieldsOf(certificate);
+  const [current, legacy] = [extensions.get(ISSUER), extensions.get(ISSUER_V1)];
+  const issuer =
+    current === undefined
+      ? textOf(legacy?.value ?? new Uint8Array(), VISIBLE)
+      : utf8Of(readDer(current.value), VISIBLE);
+  if (issuer !== undefined) return issuer;
+  throw new VerificationError('authenticity', 'the certificate does not say who issued the identity');
 }
 
-function isUtf8String({ tag }: ASN1Obj): boolean {
-  return tag.isUniversal() && tag.number === UTF8_STRING;
+function utf8Of({ tag, content }: Element, shape: RegExp): string | undefined {
+  return tag === UTF8_STRING ? textOf(content, shape) : undefined;
 }
 
-function textOf(bytes: Uint8Array): string {
-  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-}
-
-function soundly(text: string, shape: RegExp): string | undefined {
-  return text.length <= MAX_LENGTH && VISIBLE.test(text) && shape.test(text) ? text : undefined;
+/** Undefined for what is no sound text of that shape. */
+function textOf(bytes: Uint8Array, shape: RegExp): string | undefined {
+  const text = bytes.length <= MAX_LENGTH ? Buffer.from(bytes).toString('latin1') : '';
+  return VISIBLE.test(text) && shape.test(text) ? text : undefined;
 }

@@ -1,11 +1,12 @@
-import { createHash } from 'node:crypto';
+import { type X509Certificate, createHash } from 'node:crypto';
 import { dsse } from '@sigstore/core';
 import type { TransparencyLogEntry } from '@sigstore/protobuf-specs';
 import type { SigstoreRoot } from '../root.ts';
 import { type CheckResult, type Checks, type Signer, VerificationError } from '../testimony.ts';
+import { certificateOf } from '../x509/certificate.ts';
+import { isoOf, validAt } from '../x509/chain.ts';
 import { type Anchors, anchorsOf } from './anchors.ts';
-import { type Certificate, holdsAt, readCertificate } from './certificate.ts';
-import { chainOf, checkPurpose } from './chain.ts';
+import { checkPurpose, voucherOf } from './chain.ts';
 import { type FulcioIdentity, identityOf } from './identity.ts';
 import { isSignedBy } from './key-signature.ts';
 import { checkEntryBody } from './logged-claim.ts';
@@ -35,7 +36,7 @@ export interface KeylessResult {
 export async function checkKeyless(material: KeylessMaterial, root: SigstoreRoot): Promise<KeylessResult> {
   try {
     checkLimits(material);
-    const leaf = readCertificate(material.certificate);
+    const leaf = certificateOf(material.certificate);
     return { signer: signerOf(leaf), checks: await checksOf(material, leaf, root) };
   } catch (error) {
     const nothing = failed(wordsOf(error));
@@ -52,7 +53,7 @@ function checkLimits({ logEntries, timeStamps }: KeylessMaterial): void {
   }
 }
 
-async function checksOf(material: KeylessMaterial, leaf: Certificate, root: SigstoreRoot): Promise<Checks> {
+async function checksOf(material: KeylessMaterial, leaf: X509Certificate, root: SigstoreRoot): Promise<Checks> {
   const { entries, mismatches } = compareEntries(material, leaf);
   const integrity = resultOf(() => checkIntegrity(material, leaf, mismatches));
   const anchors = readAnchors(root);
@@ -75,7 +76,7 @@ async function checksOf(material: KeylessMaterial, leaf: Certificate, root: Sigs
 /** The entries about this signature, and what is wrong with the others: those say neither that it is logged nor when. */
 function compareEntries(
   material: KeylessMaterial,
-  leaf: Certificate,
+  leaf: X509Certificate,
 ): { entries: readonly TransparencyLogEntry[]; mismatches: readonly string[] } {
   const entries: TransparencyLogEntry[] = [];
   const mismatches: string[] = [];
@@ -90,13 +91,13 @@ function compareEntries(
   return { entries, mismatches };
 }
 
-function checkIntegrity(material: KeylessMaterial, leaf: Certificate, mismatches: readonly string[]): string {
+function checkIntegrity(material: KeylessMaterial, leaf: X509Certificate, mismatches: readonly string[]): string {
   const { signed, signature, envelope } = material;
   if (envelope !== undefined) {
     const encoded = dsse.preAuthEncoding(envelope.payloadType, Buffer.from(envelope.payload));
     if (!encoded.equals(signed)) throw new VerificationError('integrity', 'what was signed is not the envelope');
   }
-  if (!isSignedBy(leaf.node.publicKey, signed, signature)) {
+  if (!isSignedBy(leaf.publicKey, signed, signature)) {
     throw new VerificationError(
       'integrity',
       'the signature was not made by the key of the certificate over this content',
@@ -108,7 +109,7 @@ function checkIntegrity(material: KeylessMaterial, leaf: Certificate, mismatches
 }
 
 interface Evidence {
-  readonly leaf: Certificate;
+  readonly leaf: X509Certificate;
   readonly entries: readonly TransparencyLogEntry[];
   readonly anchors: Anchors;
   /** At least one. */
@@ -131,7 +132,7 @@ function checkAuthenticity(evidence: Evidence): string {
 }
 
 function witnessesAt({ leaf, entries, anchors }: Evidence, at: number): string {
-  const { authority, issuer } = chainOf(leaf, anchors.authorities, at);
+  const { authority, issuer } = voucherOf(leaf, anchors.authorities, at);
   const certificateLogs = checkScts(leaf, issuer, anchors.certificateLogs);
   const logs = logsOf(entries, anchors, at);
   return [
@@ -159,17 +160,17 @@ function logsOf(entries: readonly TransparencyLogEntry[], { logs }: Anchors, at:
 }
 
 /** The trusted times at which the certificate was valid; never now. */
-function timesWithin(leaf: Certificate, { times, problems }: TrustedTimes): readonly TrustedTime[] {
-  const within = times.filter(({ at }) => holdsAt(leaf, at));
+function timesWithin(leaf: X509Certificate, { times, problems }: TrustedTimes): readonly TrustedTime[] {
+  const within = times.filter(({ at }) => validAt([leaf], at) === undefined);
   if (within.length > 0) return within;
-  const span = `the certificate was valid from ${isoOf(leaf.notBefore)} to ${isoOf(leaf.notAfter)}`;
+  const span = `the certificate was valid from ${leaf.validFromDate.toISOString()} to ${leaf.validToDate.toISOString()}`;
   const other = times.map(({ at, source }) => `signed at ${isoOf(at)} (${source})`);
   const why = times.length === 0 ? ['nobody trusted says when it was signed', ...problems] : [span, ...other];
   throw new VerificationError('timestamp', why.join('; '));
 }
 
-function signerOf(leaf: Certificate): Signer {
-  const spki = leaf.node.publicKey.export({ type: 'spki', format: 'der' });
+function signerOf(leaf: X509Certificate): Signer {
+  const spki = leaf.publicKey.export({ type: 'spki', format: 'der' });
   const key = `spki:${createHash('sha256').update(spki).digest('hex')}`;
   const found = readIdentity(leaf);
   if (found === undefined) return { name: 'a certificate that names nobody', ids: [key] };
@@ -177,7 +178,7 @@ function signerOf(leaf: Certificate): Signer {
   return { name: `${identity} (${issuer})`, ids: [`identity:${issuer} ${identity}`, key], identity, issuer };
 }
 
-function readIdentity(leaf: Certificate): FulcioIdentity | undefined {
+function readIdentity(leaf: X509Certificate): FulcioIdentity | undefined {
   try {
     return identityOf(leaf);
   } catch {
@@ -214,8 +215,4 @@ function failed(why: string): CheckResult {
 
 function wordsOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-function isoOf(at: number): string {
-  return new Date(at).toISOString();
 }

@@ -1,9 +1,8 @@
-import { X509Certificate, createHash, createPublicKey } from 'node:crypto';
+import { type KeyObject, X509Certificate, createHash, createPublicKey } from 'node:crypto';
 import type { TransparencyLogEntry } from '@sigstore/protobuf-specs';
 import { z } from 'zod';
 import { parseStrictJson } from '../strict-json.ts';
 import { VerificationError } from '../testimony.ts';
-import type { Certificate } from './certificate.ts';
 import type { KeylessMaterial } from './material.ts';
 
 /** Entries hold hashes, a signature and a certificate: a few thousand bytes. */
@@ -75,7 +74,7 @@ interface Claim {
  *
  * @throws {VerificationError} integrity: it is about something else, or of a kind that nobody here can compare
  */
-export function checkEntryBody(entry: TransparencyLogEntry, leaf: Certificate, material: KeylessMaterial): void {
+export function checkEntryBody(entry: TransparencyLogEntry, leaf: X509Certificate, material: KeylessMaterial): void {
   const parsed = body.safeParse(parseStrictJson(entry.canonicalizedBody, { maxBytes: MAX_BODY_BYTES }));
   if (!parsed.success) throw mismatch('is of a kind that cannot be compared');
   const { kind, apiVersion } = parsed.data;
@@ -93,7 +92,7 @@ function mismatch(how: string): VerificationError {
   return new VerificationError('integrity', `an entry of a transparency log ${how}`);
 }
 
-function claimOf(entry: z.infer<typeof body>, leaf: Certificate, material: KeylessMaterial): Claim {
+function claimOf(entry: z.infer<typeof body>, leaf: X509Certificate, material: KeylessMaterial): Claim {
   if (entry.kind === 'dsse') {
     const [{ signature, verifier }] = entry.spec.signatures;
     return { signature: decode(signature), isOfKey: isKeyOf(verifier, leaf), ...payloadClaim(entry.spec, material) };
@@ -135,17 +134,21 @@ function payloadClaim(
 }
 
 /** Exactly one of the two stands there. */
-function isVerifierOf({ x509Certificate, publicKey }: Verifier, leaf: Certificate): boolean {
-  if (publicKey === undefined) return leaf.node.raw.equals(decode(x509Certificate?.rawBytes ?? ''));
-  return x509Certificate === undefined && leaf.parsed.publicKey.equals(decode(publicKey.rawBytes));
+function isVerifierOf({ x509Certificate, publicKey }: Verifier, leaf: X509Certificate): boolean {
+  if (publicKey === undefined) return leaf.raw.equals(decode(x509Certificate?.rawBytes ?? ''));
+  return x509Certificate === undefined && spkiOf(leaf.publicKey).equals(decode(publicKey.rawBytes));
+}
+
+function spkiOf(key: KeyObject): Buffer {
+  return key.export({ type: 'spki', format: 'der' });
 }
 
 /** Whether base64 of PEM is the certificate, or its key. */
-function isKeyOf(encoded: string, leaf: Certificate): boolean {
+function isKeyOf(encoded: string, leaf: X509Certificate): boolean {
   const pem = decode(encoded);
   try {
-    if (pem.includes('BEGIN CERTIFICATE')) return new X509Certificate(pem).raw.equals(leaf.node.raw);
-    return createPublicKey(pem).equals(leaf.node.publicKey);
+    if (pem.includes('BEGIN CERTIFICATE')) return new X509Certificate(pem).raw.equals(leaf.raw);
+    return createPublicKey(pem).equals(leaf.publicKey);
   } catch {
     return false;
   }

@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
-import { ByteStream, EXTENSION_OID_SCT, X509SCTExtension } from '@sigstore/core';
+import { type X509Certificate, createHash } from 'node:crypto';
+import { ByteStream, EXTENSION_OID_SCT, X509Certificate as ParsedCertificate, X509SCTExtension } from '@sigstore/core';
 import { VerificationError } from '../testimony.ts';
 import { type Log, isWithin } from './anchors.ts';
-import type { Certificate } from './certificate.ts';
 
 /** RFC 6962, section 3.2: v1 is 0. Section 2.1.4: SHA-256 is the only hash. */
 const V1 = 0;
@@ -14,7 +13,7 @@ const HASH = 'sha256';
  * @returns the names of the logs that do
  * @throws {VerificationError} authenticity: none does
  */
-export function checkScts(leaf: Certificate, issuer: Certificate, logs: readonly Log[]): ReadonlySet<string> {
+export function checkScts(leaf: X509Certificate, issuer: X509Certificate, logs: readonly Log[]): ReadonlySet<string> {
   const { scts, submitted } = readScts(leaf, issuer);
   const witnesses = new Set<string>();
   for (const sct of scts) {
@@ -41,14 +40,18 @@ export function checkScts(leaf: Certificate, issuer: Certificate, logs: readonly
 type Sct = X509SCTExtension['signedCertificateTimestamps'][number];
 
 /** The time stamps, and what was submitted: the certificate without them. RFC 6962, section 3.2, PreCert. */
-function readScts(leaf: Certificate, issuer: Certificate): { scts: readonly Sct[]; submitted: Buffer } {
+function readScts(leaf: X509Certificate, issuer: X509Certificate): { scts: readonly Sct[]; submitted: Buffer } {
   try {
-    const copy = leaf.parsed.clone();
+    const copy = ParsedCertificate.parse(Buffer.from(leaf.raw));
     const at = copy.extensions.findIndex(({ subs }) => subs[0]?.toOID() === EXTENSION_OID_SCT);
     const [extension] = at === -1 ? [] : copy.extensions.splice(at, 1);
     const tbs = copy.tbsCertificate.toDER();
     const submitted = new ByteStream();
-    submitted.appendView(createHash('sha256').update(issuer.parsed.publicKey).digest());
+    submitted.appendView(
+      createHash('sha256')
+        .update(issuer.publicKey.export({ type: 'spki', format: 'der' }))
+        .digest(),
+    );
     submitted.appendUint24(tbs.length);
     submitted.appendView(tbs);
     const scts = extension === undefined ? [] : new X509SCTExtension(extension).signedCertificateTimestamps;

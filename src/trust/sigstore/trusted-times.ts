@@ -2,7 +2,6 @@ import type { TransparencyLogEntry } from '@sigstore/protobuf-specs';
 import { VerificationError } from '../testimony.ts';
 import { verifyTimeStamp } from '../x509/time-stamp.ts';
 import type { Anchors, Authority } from './anchors.ts';
-import { isAuthority } from './certificate.ts';
 import { promiseOf } from './transparency-log.ts';
 
 /** A moment at which a signature was there, and who says so. */
@@ -67,17 +66,16 @@ async function timeOf(
 }
 
 async function stampedAt(timeStamp: Uint8Array, signed: Uint8Array, { chain, validFor }: Authority): Promise<number> {
-  const certificates = chain.map(({ node }) => node);
   const stamp = await verifyTimeStamp(timeStamp, {
     signed,
-    anchors: certificates.slice(-1),
-    extra: certificates.slice(0, -1),
+    anchors: chain.slice(-1),
+    extra: chain.slice(0, -1),
     window: validFor,
   });
   // Where the root names the one that stamps, it means that one and not all that its authority ever made.
   const [named] = chain;
-  const isNamed = named !== undefined && !isAuthority(named);
-  if (isNamed && stamp.chain[0]?.raw.equals(named.node.raw) !== true) {
+  const isNamed = named !== undefined && !named.ca;
+  if (isNamed && stamp.chain[0]?.raw.equals(named.raw) !== true) {
     throw new VerificationError('timestamp', 'the time was stamped by a certificate the root does not name');
   }
   return stamp.at;

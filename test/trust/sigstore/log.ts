@@ -144,7 +144,8 @@ function splitOf(count: number): number {
   return 2 ** Math.floor(Math.log2(count - 1));
 }
 
-function rootOf(leaves: readonly Buffer[]): Buffer {
+/** The root of a tree with these hashed leaves. RFC 6962, section 2.1. */
+export function rootOf(leaves: readonly Buffer[]): Buffer {
   const [only] = leaves;
   if (leaves.length === 1 && only !== undefined) return only;
   const split = splitOf(leaves.length);
@@ -152,7 +153,7 @@ function rootOf(leaves: readonly Buffer[]): Buffer {
 }
 
 /** RFC 6962, section 2.1.1. */
-function proofOf(index: number, leaves: readonly Buffer[]): Buffer[] {
+export function proofOf(index: number, leaves: readonly Buffer[]): Buffer[] {
   if (leaves.length === 1) return [];
   const split = splitOf(leaves.length);
   return index < split
