@@ -8,9 +8,9 @@ import { isoOf, validAt } from '../x509/chain.ts';
 import { type Anchors, anchorsOf } from './anchors.ts';
 import { checkPurpose, voucherOf } from './chain.ts';
 import { type FulcioIdentity, identityOf } from './identity.ts';
-import { isSignedBy } from './key-signature.ts';
 import { checkEntryBody } from './logged-claim.ts';
 import type { KeylessMaterial } from './material.ts';
+import { verifies } from './public-key.ts';
 import { checkScts } from './sct.ts';
 import { logOf } from './transparency-log.ts';
 import { type TrustedTime, type TrustedTimes, trustedTimesOf } from './trusted-times.ts';
@@ -55,7 +55,7 @@ function checkLimits({ logEntries, timeStamps }: KeylessMaterial): void {
 
 async function checksOf(material: KeylessMaterial, leaf: X509Certificate, root: SigstoreRoot): Promise<Checks> {
   const { entries, mismatches } = compareEntries(material, leaf);
-  const integrity = resultOf(() => checkIntegrity(material, leaf, mismatches));
+  const integrity = await resultOf(async () => await checkIntegrity(material, leaf, mismatches));
   const anchors = readAnchors(root);
   if (typeof anchors === 'string') {
     return checksFrom({ integrity, authenticity: failed(anchors), timestamp: failed(anchors) });
@@ -64,8 +64,10 @@ async function checksOf(material: KeylessMaterial, leaf: X509Certificate, root: 
   const found = await trustedTimesOf({ signature, timeStamps, logEntries: entries }, anchors);
   return checksFrom({
     integrity,
-    authenticity: resultOf(() => checkAuthenticity({ leaf, entries, anchors, times: timesWithin(leaf, found) })),
-    timestamp: resultOf(() =>
+    authenticity: await resultOf(
+      async () => await checkAuthenticity({ leaf, entries, anchors, times: timesWithin(leaf, found) }),
+    ),
+    timestamp: await resultOf(async () =>
       timesWithin(leaf, found)
         .map(({ at, source }) => `${isoOf(at)} (${source})`)
         .join(', '),
@@ -91,13 +93,18 @@ function compareEntries(
   return { entries, mismatches };
 }
 
-function checkIntegrity(material: KeylessMaterial, leaf: X509Certificate, mismatches: readonly string[]): string {
+async function checkIntegrity(
+  material: KeylessMaterial,
+  leaf: X509Certificate,
+  mismatches: readonly string[],
+): Promise<string> {
   const { signed, signature, envelope } = material;
   if (envelope !== undefined) {
     const encoded = dsse.preAuthEncoding(envelope.payloadType, Buffer.from(envelope.payload));
     if (!encoded.equals(signed)) throw new VerificationError('integrity', 'what was signed is not the envelope');
   }
-  if (!isSignedBy(leaf.publicKey, signed, signature)) {
+  const isSigned = await verifies(leaf.publicKey, signed, signature);
+  if (!isSigned) {
     throw new VerificationError(
       'integrity',
       'the signature was not made by the key of the certificate over this content',
@@ -117,13 +124,13 @@ interface Evidence {
 }
 
 /** At one of the trusted times everything has to hold together. */
-function checkAuthenticity(evidence: Evidence): string {
+async function checkAuthenticity(evidence: Evidence): Promise<string> {
   identityOf(evidence.leaf);
   checkPurpose(evidence.leaf);
   const problems = new Set<string>();
   for (const { at } of evidence.times) {
     try {
-      return witnessesAt(evidence, at);
+      return await witnessesAt(evidence, at);
     } catch (error) {
       problems.add(wordsOf(error));
     }
@@ -131,10 +138,10 @@ function checkAuthenticity(evidence: Evidence): string {
   throw new VerificationError('authenticity', [...problems].join('; '));
 }
 
-function witnessesAt({ leaf, entries, anchors }: Evidence, at: number): string {
+async function witnessesAt({ leaf, entries, anchors }: Evidence, at: number): Promise<string> {
   const { authority, issuer } = voucherOf(leaf, anchors.authorities, at);
   const certificateLogs = checkScts(leaf, issuer, anchors.certificateLogs);
-  const logs = logsOf(entries, anchors, at);
+  const logs = await logsOf(entries, anchors, at);
   return [
     `issued by ${authority.name}`,
     `seen by ${[...certificateLogs].join(', ')}`,
@@ -143,12 +150,16 @@ function witnessesAt({ leaf, entries, anchors }: Evidence, at: number): string {
 }
 
 /** The names of the logs that have it, by id: a log that has it twice is one log (CVE-2026-49834). */
-function logsOf(entries: readonly TransparencyLogEntry[], { logs }: Anchors, at: number): ReadonlyMap<string, string> {
+async function logsOf(
+  entries: readonly TransparencyLogEntry[],
+  { logs }: Anchors,
+  at: number,
+): Promise<ReadonlyMap<string, string>> {
   const found = new Map<string, string>();
   const problems = new Set<string>();
   for (const entry of entries) {
     try {
-      const { keyId, name } = logOf(entry, logs, at);
+      const { keyId, name } = await logOf(entry, logs, at);
       found.set(keyId.toString('hex'), name);
     } catch (error) {
       problems.add(wordsOf(error));
@@ -197,9 +208,9 @@ function readAnchors({ trustedRoot, problem }: SigstoreRoot): Anchors | string {
   }
 }
 
-function resultOf(check: () => string): CheckResult {
+async function resultOf(check: () => Promise<string>): Promise<CheckResult> {
   try {
-    return { outcome: 'pass', why: check() };
+    return { outcome: 'pass', why: await check() };
   } catch (error) {
     return failed(wordsOf(error));
   }

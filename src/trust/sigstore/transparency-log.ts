@@ -3,8 +3,8 @@ import type { InclusionProof, TransparencyLogEntry } from '@sigstore/protobuf-sp
 import { VerificationError } from '../testimony.ts';
 import { type Log, isWithin } from './anchors.ts';
 import { readCheckpoint } from './checkpoint.ts';
-import { isSignedBy } from './key-signature.ts';
 import { rootOfPlace } from './merkle.ts';
+import { verifies } from './public-key.ts';
 
 /** What a log of version 1 promised when it took an entry in. */
 export interface Promised {
@@ -19,7 +19,7 @@ export interface Promised {
  * @returns undefined when the entry has no such promise, as those of version 2
  * @throws {VerificationError} authenticity: it has one that no log of the root made
  */
-export function promiseOf(entry: TransparencyLogEntry, logs: readonly Log[]): Promised | undefined {
+export async function promiseOf(entry: TransparencyLogEntry, logs: readonly Log[]): Promise<Promised | undefined> {
   const promise = entry.inclusionPromise;
   if (promise === undefined) return undefined;
   const integratedTime = wholeNumber(entry.integratedTime);
@@ -28,15 +28,13 @@ export function promiseOf(entry: TransparencyLogEntry, logs: readonly Log[]): Pr
     throw new VerificationError('authenticity', 'an entry of a transparency log has no sound time or place');
   }
   const at = integratedTime * 1000;
-  const log = logsAt(entry, logs, at).find((candidate) => {
-    const logID = candidate.keyId.toString('hex');
-    const said = { body: Buffer.from(entry.canonicalizedBody).toString('base64'), integratedTime, logID, logIndex };
-    return isSignedBy(candidate.key, Buffer.from(json.canonicalize(said)), promise.signedEntryTimestamp);
-  });
-  if (log === undefined) {
-    throw new VerificationError('authenticity', 'the time of an entry was not signed by the transparency log it names');
+  const body = Buffer.from(entry.canonicalizedBody).toString('base64');
+  for (const log of logsAt(entry, logs, at)) {
+    const said = { body, integratedTime, logID: log.keyId.toString('hex'), logIndex };
+    const isPromised = await verifies(log.key, Buffer.from(json.canonicalize(said)), promise.signedEntryTimestamp);
+    if (isPromised) return { log, at };
   }
-  return { log, at };
+  throw new VerificationError('authenticity', 'the time of an entry was not signed by the transparency log it names');
 }
 
 /**
@@ -45,18 +43,18 @@ export function promiseOf(entry: TransparencyLogEntry, logs: readonly Log[]): Pr
  * @param at when it was signed, milliseconds since the epoch: what the log's key has to be good at if the log says no time
  * @throws {VerificationError} authenticity: no log of the root has it
  */
-export function logOf(entry: TransparencyLogEntry, logs: readonly Log[], at: number): Log {
-  const promised = promiseOf(entry, logs);
+export async function logOf(entry: TransparencyLogEntry, logs: readonly Log[], at: number): Promise<Log> {
+  const promised = await promiseOf(entry, logs);
   const { inclusionProof: proof } = entry;
   if (proof === undefined) {
     if (promised !== undefined) return promised.log;
     throw new VerificationError('authenticity', 'an entry has no proof that it is in a transparency log');
   }
-  const log = logsAt(entry, logs, promised?.at ?? at).find((candidate) => proves(proof, entry, candidate));
-  if (log === undefined) {
-    throw new VerificationError('authenticity', 'the proof that an entry is in its transparency log does not hold');
+  for (const log of logsAt(entry, logs, promised?.at ?? at)) {
+    const isProven = await proves(proof, entry, log);
+    if (isProven) return log;
   }
-  return log;
+  throw new VerificationError('authenticity', 'the proof that an entry is in its transparency log does not hold');
 }
 
 /** The logs of that id whose key was good then. CVE-2026-54787. */
@@ -71,8 +69,8 @@ function logsAt(entry: TransparencyLogEntry, logs: readonly Log[], at: number): 
   throw new VerificationError('authenticity', `the key of the transparency log was not good at ${when}`);
 }
 
-function proves(proof: InclusionProof, entry: TransparencyLogEntry, log: Log): boolean {
-  const checkpoint = readCheckpoint(proof.checkpoint?.envelope ?? '', log);
+async function proves(proof: InclusionProof, entry: TransparencyLogEntry, log: Log): Promise<boolean> {
+  const checkpoint = await readCheckpoint(proof.checkpoint?.envelope ?? '', log);
   const index = wholeNumber(proof.logIndex);
   if (checkpoint === undefined || index === undefined) return false;
   // Both are in the checkpoint; a proof that says something else is about another tree.

@@ -34,7 +34,7 @@ export async function trustedTimesOf(evidence: TimeEvidence, anchors: Anchors): 
   const problems: string[] = [];
   for (const entry of evidence.logEntries) {
     try {
-      const promised = promiseOf(entry, anchors.logs);
+      const promised = await promiseOf(entry, anchors.logs);
       if (promised !== undefined) times.push({ at: promised.at, source: `transparency log ${promised.log.name}` });
     } catch (error) {
       problems.push(wordsOf(error));
