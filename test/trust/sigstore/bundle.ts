@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { pem } from '@sigstore/core';
 import { Bundle } from '@sigstore/protobuf-specs';
 import type { KeylessMaterial } from '#trust/sigstore/material.ts';
 
@@ -31,4 +32,40 @@ export function bundleOf(material: KeylessMaterial): Buffer {
           },
   };
   return Buffer.from(JSON.stringify(Bundle.toJSON(bundle)));
+}
+
+/** The annotations of a layer with this material, as cosign wrote them before version 3; its log is of version 1. */
+export function annotationsOf({
+  certificate,
+  signature,
+  logEntries,
+  timeStamps,
+}: KeylessMaterial): Record<string, string> {
+  const [entry] = logEntries;
+  const [timeStamp] = timeStamps;
+  const promise = entry?.inclusionPromise?.signedEntryTimestamp;
+  return {
+    'dev.cosignproject.cosign/signature': base64(signature),
+    'dev.sigstore.cosign/certificate': pem.fromDER(Buffer.from(certificate)),
+    ...(entry !== undefined && promise !== undefined
+      ? {
+          'dev.sigstore.cosign/bundle': JSON.stringify({
+            SignedEntryTimestamp: base64(promise),
+            Payload: {
+              body: base64(entry.canonicalizedBody),
+              integratedTime: Number(entry.integratedTime),
+              logIndex: Number(entry.logIndex),
+              logID: entry.logId?.keyId.toString('hex'),
+            },
+          }),
+        }
+      : {}),
+    ...(timeStamp === undefined
+      ? {}
+      : { 'dev.sigstore.cosign/rfc3161timestamp': JSON.stringify({ SignedRFC3161Timestamp: base64(timeStamp) }) }),
+  };
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64');
 }
