@@ -36,5 +36,6 @@ describe('the place of a leaf', () => {
     const hashes = Array.from({ length: 65 }, () => Buffer.alloc(32));
     expect(rootOfPlace(Buffer.alloc(1), { index: 0n, size: 2n ** 65n, hashes })).toBeUndefined();
     expect(rootOfPlace(Buffer.alloc(1), { index: 0n, size: 2n ** 64n, hashes: hashes.slice(1) })).toBeDefined();
+    expect(rootOfPlace(Buffer.alloc(1), { index: 0n, size: 2n, hashes: [Buffer.alloc(31)] })).toBeUndefined();
   });
 });
