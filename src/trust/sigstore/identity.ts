@@ -46,7 +46,7 @@ export function identityOf(certificate: X509Certificate): FulcioIdentity {
 
 function readIdentity(certificate: X509Certificate): string {
   const extension = fieldsOf(certificate).extensions.get(ALTERNATIVE_NAMES);
-  const names = extension === undefined ? [] : readDer(extension.value).children;
+  const names = extension === undefined ? [] : [...readDer(extension.value).children()];
   const [name] = names;
   if (name === undefined || names.length !== 1) {
     throw new VerificationError('authenticity', `expected one identity in the certificate, found ${names.length}`);
