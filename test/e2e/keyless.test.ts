@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Workstation, aWorkstation, describeClient } from '#test/support/clients.ts';
-import { cosignJudges } from '#test/support/e2e-keyless.ts';
+import { type Workstation, aRepository, aWorkstation, describeClient } from '#test/support/clients.ts';
+import { cosignJudges, signKeyless, trusting } from '#test/support/e2e-keyless.ts';
+import { useScene } from '#test/support/e2e-scene.ts';
 import type { EntryKind } from '#test/trust/sigstore/entry-body.ts';
 import { type SigningWishes, type TestSigstore, aTestSigstore } from '#test/trust/sigstore/instance.ts';
 import { checkKeyless } from '#trust/sigstore/keyless.ts';
@@ -97,5 +98,31 @@ describeClient('cosign', () => {
     ])('%s', async (_, material) => {
       expect(await verdictsOn(await material())).toEqual({ cosign: false, gatehouse: false });
     });
+  });
+});
+
+describeClient(['cosign', 'oras', 'crane', 'skopeo'], () => {
+  const scene = useScene();
+
+  it('verifies an image that was signed keyless, and no other identity', async () => {
+    const layout = await scene.aLayout();
+    const sigstore = await aTestSigstore();
+    const who = await scene.aUserOf(['crane', 'oras', 'skopeo']);
+    const repository = aRepository();
+    const pinned = `${scene.host}/${repository}@${layout.manifest.digest}`;
+    const image = `docker://${scene.host}/${repository}:1`;
+    await who.succeed('skopeo', [
+      'copy',
+      '--dest-tls-verify=false',
+      '--preserve-digests',
+      `oci:${layout.folder}:latest`,
+      image,
+    ]);
+    const verify = ['verify', '--allow-http-registry', ...(await trusting(who, sigstore)), pinned];
+    expect(await who.fail('cosign', verify)).toContain('no signatures found');
+    await signKeyless(who, pinned, { sigstore, identity: 'https://ci.test/other@main' });
+    expect(await who.fail('cosign', verify)).toContain('expected SAN value');
+    await signKeyless(who, pinned, { sigstore });
+    expect(await who.succeed('cosign', verify)).toContain('https://sigstore.dev/cosign/sign/v1');
   });
 });

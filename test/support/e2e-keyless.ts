@@ -1,9 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bundleOf } from '#test/trust/sigstore/bundle.ts';
-import { type TestSigstore, trustedRootFile } from '#test/trust/sigstore/instance.ts';
+import { type SigningWishes, type TestSigstore, trustedRootFile } from '#test/trust/sigstore/instance.ts';
 import type { KeylessMaterial } from '#trust/sigstore/material.ts';
 import type { Ending, Workstation } from './clients.ts';
+
+const BUNDLE_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 
 /** Who the certificates of a {@link TestSigstore} are for unless wished otherwise, as cosign is asked for them. */
 export const BY_CI = [
@@ -40,4 +43,29 @@ export async function cosignJudges(
         ...given,
         blob,
       ]);
+}
+
+/**
+ * Signs an image as `cosign sign` does with an identity: a bundle among its referrers.
+ *
+ * @param who is logged in with `oras`
+ * @param pinned `host/repository@digest`
+ */
+export async function signKeyless(
+  who: Workstation,
+  pinned: string,
+  { sigstore, ...wishes }: SigningWishes & { sigstore: TestSigstore },
+): Promise<void> {
+  const statement = {
+    _type: 'https://in-toto.io/Statement/v1',
+    subject: [{ digest: { sha256: pinned.split('@sha256:')[1] } }],
+    predicateType: 'https://sigstore.dev/cosign/sign/v1',
+    predicate: {},
+  };
+  const payload = Buffer.from(JSON.stringify(statement));
+  const envelope = { payloadType: 'application/vnd.in-toto+json', payload };
+  const file = `bundle-${randomUUID()}.json`;
+  await writeFile(join(who.folder, file), bundleOf(await sigstore.signEnvelope(envelope, wishes)));
+  const attach = ['attach', '--plain-http', '--artifact-type', BUNDLE_TYPE, pinned, `${file}:${BUNDLE_TYPE}`];
+  await who.succeed('oras', attach, { folder: who.folder });
 }
