@@ -47,6 +47,8 @@ export interface SctWish {
   readonly log: KeyPairKeyObjectResult;
   readonly at: number;
   readonly over?: 'another certificate';
+  /** Whose it pretends to be. */
+  readonly logId?: Buffer;
 }
 
 /** A certificate authority as Fulcio is one: a root, an intermediate, and what the intermediate signs. */
@@ -130,13 +132,16 @@ async function issueLeaf(
     .update(Buffer.from(await spkiOf(authority.keys.publicKey)))
     .digest();
   const scts = await Promise.all(
-    (wishes.scts ?? []).map(async ({ log, at, over }) => {
+    (wishes.scts ?? []).map(async ({ log, at, over, logId }) => {
       const submitted = await certificate({
         ...parts,
         extensions: over === undefined ? extensions : leafExtensions({ identity: 'https://another.test/' }),
       });
       const ctLog = await initializeCTLog(log, new Date(at));
-      return Buffer.from(await ctLog.log(exact(submitted), exact(issuerId)));
+      const sct = Buffer.from(await ctLog.log(exact(submitted), exact(issuerId)));
+      // Behind two octets of length and one of version; not signed.
+      logId?.copy(sct, 3);
+      return sct;
     }),
   );
   if (scts.length > 0) extensions.push(sctExtension(scts));

@@ -49,6 +49,11 @@ describe('a certificate', () => {
     expect(await failures(await sigstore.sign(CONTENT, { scts }))).toEqual(UNSEEN);
   });
 
+  test('is refused with a time stamp that names another log than made it', async () => {
+    const scts = [{ log: sigstore.certificateLog, at: sigstore.at, logId: Buffer.alloc(32, 7) }];
+    expect(await failures(await sigstore.sign(CONTENT, { scts }))).toEqual(UNSEEN);
+  });
+
   test('is refused with certificate time stamps that cannot be read', async () => {
     const more = [new Extension('1.3.6.1.4.1.11129.2.4.2', false, Buffer.from('0403000100', 'hex'))];
     expect(await failures(await sigstore.sign(CONTENT, { scts: [], more }))).toEqual({
