@@ -11,6 +11,7 @@ import {
   strengthProblem,
   validAt,
 } from '../x509/chain.ts';
+import { STRONG_SIGNATURE, isStrong } from '../x509/signature-algorithm.ts';
 import { type Authority, isWithin } from './anchors.ts';
 
 const CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
@@ -43,6 +44,7 @@ export function checkPurpose(leaf: X509Certificate): void {
     (isAuthority ? 'expected a signer, found a certificate authority' : undefined) ??
     (isForCode ? undefined : 'expected the extended key usage codeSigning') ??
     keyUsageProblem(leaf, 'digitalSignature') ??
+    (isStrong(fieldsOf(leaf).signatureAlgorithm) ? undefined : `expected ${STRONG_SIGNATURE}`) ??
     criticalProblem(leaf);
   if (problem !== undefined) throw new VerificationError('authenticity', `the certificate: ${problem}`);
 }

@@ -30,12 +30,14 @@ export interface Span {
 /** What a signing certificate says; everything has a sound value that may be replaced. */
 export interface LeafWishes {
   readonly identity?: string;
-  readonly identityType?: 'email' | 'url' | 'dns' | 'otherName' | 'none' | 'both';
+  readonly identityType?: 'email' | 'url' | 'dns' | 'upn' | 'otherName' | 'none' | 'both';
   /** `none` leaves the issuer out. */
   readonly issuer?: string;
   readonly issuerForm?: 'both' | 'v1' | 'v2' | 'none';
   readonly usages?: readonly string[] | 'none';
   readonly isCa?: boolean;
+  /** What the authority signs it with. */
+  readonly certificateHash?: 'SHA-1';
   readonly span?: Span;
   readonly more?: readonly Extension[];
   /** Whose time stamps it carries. */
@@ -125,7 +127,8 @@ async function issueLeaf(
 ): Promise<Buffer> {
   const spki = request.publicKey.export({ type: 'spki', format: 'der' });
   const span = wishes.span ?? { from: request.now, until: request.now + 10 * MINUTE_MS };
-  const parts = { subject: '', issuer: authority.issuer, span, spki, signer: authority.keys };
+  const hash = wishes.certificateHash ?? 'SHA-256';
+  const parts = { subject: '', issuer: authority.issuer, span, spki, signer: authority.keys, hash };
   const extensions = leafExtensions(wishes);
   extensions.push(await AuthorityKeyIdentifierExtension.create(authority.keys.publicKey));
   const issuerId = createHash('sha256')
@@ -208,9 +211,11 @@ interface CertificateParts {
   readonly spki?: Buffer;
   readonly signer: Keys;
   readonly extensions: readonly Extension[];
+  readonly hash?: string;
 }
 
 async function certificate({
+  hash = 'SHA-256',
   subject,
   issuer,
   span,
@@ -228,7 +233,7 @@ async function certificate({
     notAfter: new Date(span.until),
     publicKey: keys ?? exact(spki ?? Buffer.alloc(0)),
     signingKey: signer.privateKey,
-    signingAlgorithm: ECDSA,
+    signingAlgorithm: { ...ECDSA, hash },
     extensions: [...extensions, ...own],
   });
   return Buffer.from(made.rawData);

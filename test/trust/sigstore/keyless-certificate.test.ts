@@ -67,6 +67,11 @@ describe('a certificate', () => {
     ['for any usage', { usages: ['2.5.29.37.0'] }, 'usage codeSigning'],
     ['of an authority', { isCa: true }, 'found a certificate authority'],
     ['without an issuer', { issuerForm: 'none' }, 'does not say who issued'],
+    [
+      'whose issuer is no text',
+      { issuerForm: 'none', more: [new Extension('1.3.6.1.4.1.57264.1.8', false, Buffer.from('0403616263', 'hex'))] },
+      'does not say who issued',
+    ],
     ['with an empty issuer', { issuer: '' }, 'does not say who issued'],
     [
       'whose issuer takes words from the identity',
@@ -76,6 +81,11 @@ describe('a certificate', () => {
     ['without an identity', { identityType: 'none' }, 'expected one identity in the certificate, found 0'],
     ['with two identities', { identityType: 'both' }, 'expected one identity in the certificate, found 2'],
     ['for a host', { identityType: 'dns', identity: 'ci.test' }, 'names neither'],
+    ['for a user of something else', { identityType: 'upn', identity: 'alice!ci.test' }, 'names neither'],
+    ['for a URI with a space', { identity: 'https://ci.test/app@main x' }, 'names neither'],
+    ['for an address with a line end', { identityType: 'email', identity: 'ci@ci.test\n' }, 'names neither'],
+    ['for an address with an end in it', { identityType: 'email', identity: 'ci@ci.test\0.org' }, 'names neither'],
+    ['signed over SHA-1', { certificateHash: 'SHA-1' }, 'expected a signature of RSA or ECDSA with SHA-256'],
     ['for an address written as a URI', { identity: 'ci@ci.test' }, 'names neither'],
     [
       'for a URI written as an address',
