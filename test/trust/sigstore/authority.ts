@@ -36,6 +36,7 @@ export interface LeafWishes {
   readonly issuerForm?: 'both' | 'v1' | 'v2' | 'none';
   readonly usages?: readonly string[] | 'none';
   readonly isCa?: boolean;
+  readonly keyUsage?: number;
   /** What the authority signs it with. */
   readonly certificateHash?: 'SHA-1';
   readonly span?: Span;
@@ -154,7 +155,7 @@ async function issueLeaf(
 function leafExtensions(wishes: LeafWishes): Extension[] {
   const usages = wishes.usages ?? [CODE_SIGNING];
   return [
-    new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+    new KeyUsagesExtension(wishes.keyUsage ?? KeyUsageFlags.digitalSignature, true),
     ...(usages === 'none' ? [] : [new ExtendedKeyUsageExtension([...usages])]),
     ...(wishes.isCa === true ? [new BasicConstraintsExtension(true, 0, true)] : []),
     ...alternativeNames(wishes),

@@ -11,7 +11,10 @@ import {
 } from '@peculiar/x509';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { SigstoreRoot } from '#trust/root.ts';
+import { anchorsOf } from '#trust/sigstore/anchors.ts';
+import { voucherOf } from '#trust/sigstore/chain.ts';
 import type { KeylessMaterial } from '#trust/sigstore/material.ts';
+import { certificateOf } from '#trust/x509/certificate.ts';
 import { type AuthorityWishes, type LeafWishes, type Span, aTestAuthority } from './authority.ts';
 import { CONTENT, failuresOf, rootWith } from './failures.ts';
 import { type TestSigstore, aTestSigstore, authorityInstance } from './instance.ts';
@@ -65,6 +68,7 @@ describe('a certificate', () => {
     ['for no usage', { usages: 'none' }, 'usage codeSigning'],
     ['for servers', { usages: ['1.3.6.1.5.5.7.3.1'] }, 'usage codeSigning'],
     ['for any usage', { usages: ['2.5.29.37.0'] }, 'usage codeSigning'],
+    ['whose key is not for signatures', { keyUsage: KeyUsageFlags.keyAgreement }, 'the key usage digitalSignature'],
     ['of an authority', { isCa: true }, 'found a certificate authority'],
     ['without an issuer', { issuerForm: 'none' }, 'does not say who issued'],
     [
@@ -150,6 +154,14 @@ describe('a certificate', () => {
     expect((await failures(material, rootWith(sigstore, { certificateAuthorities }))).authenticity).toBe(
       'the certificate vouches for itself',
     );
+  });
+
+  test('leads to an authority only while it is valid itself', async () => {
+    const leaf = certificateOf((await sigstore.sign(CONTENT)).certificate);
+    const { authorities } = anchorsOf(sigstore.trustedRoot);
+    const [later, within] = [sigstore.at + 11 * MINUTE_MS, sigstore.at + MINUTE_MS];
+    expect(voucherOf(leaf, authorities, within).issuer.raw).toEqual(sigstore.authority.chain[0]);
+    expect(() => voucherOf(leaf, authorities, later)).toThrow('expected it to be valid at');
   });
 
   test('does not sign when it is that of the root', async () => {
