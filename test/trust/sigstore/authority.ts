@@ -67,6 +67,7 @@ export interface AuthorityWishes {
   readonly intermediateIsCa?: boolean;
   readonly intermediateUsages?: readonly string[];
   readonly intermediateKeyUsage?: number;
+  readonly intermediateMore?: readonly Extension[];
   readonly root?: Span;
   /** How many intermediates the root allows below it. */
   readonly pathLength?: number;
@@ -111,6 +112,7 @@ export async function aTestAuthority(at: number, wishes: AuthorityWishes = {}): 
       new BasicConstraintsExtension(wishes.intermediateIsCa ?? true, 0, true),
       new KeyUsagesExtension(wishes.intermediateKeyUsage ?? caUsage, true),
       new ExtendedKeyUsageExtension([...(wishes.intermediateUsages ?? [CODE_SIGNING])]),
+      ...(wishes.intermediateMore ?? []),
     ],
   });
   return {

@@ -170,8 +170,7 @@ describe('a certificate', () => {
     expect(authenticity).toBe('expected one identity in the certificate, found 0');
   });
 
-  type Chain = AuthorityWishes & { at?: never };
-  test.each<[string, (span: Span) => Chain, string]>([
+  test.each<[string, (span: Span) => AuthorityWishes, string]>([
     [
       'an intermediate that had expired: CVE-2026-24122',
       ({ from }) => ({ intermediate: { from: from - DAY_MS, until: from - 1000 } }),
@@ -193,6 +192,11 @@ describe('a certificate', () => {
       'an intermediate that may not sign certificates',
       () => ({ intermediateKeyUsage: KeyUsageFlags.digitalSignature }),
       'expected the key usage keyCertSign',
+    ],
+    [
+      'an intermediate with a critical extension nobody knows',
+      () => ({ intermediateMore: [new Extension('1.2.3.4', true, Buffer.from('0500', 'hex'))] }),
+      'expected no critical extension 1.2.3.4',
     ],
     [
       'one intermediate more than the root allows',
