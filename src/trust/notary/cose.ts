@@ -18,15 +18,23 @@ const ALGORITHMS: ReadonlyMap<unknown, string> = new Map([
   [-36, 'ES512'],
 ]);
 
+/**
+ * A chain and a time stamp are 16 KiB; each byte may be a value of its own, and a mebibyte of them keeps a processor busy
+ * for half a second.
+ */
+const MAX_CBOR_BYTES = 128 * 1024;
+
 /** The end of the year 9999, seconds: what RFC 3339 can still write. */
 const MAX_SECONDS = 253_402_300_799;
 
-/** No tag is turned into anything, no key is there twice, nothing is streamed: as strict as the decoders of notation. */
+/** No tag is turned into anything, and no key is there twice, in whatever spelling: keys are compared as they are spelt. */
 const STRICT: DecodeOptions = {
   ignoreGlobalTags: true,
   tags: new Map(),
   preferMap: true,
   rejectDuplicateKeys: true,
+  requirePreferred: true,
+  rejectFloats: true,
   rejectStreaming: true,
   // Tag, array, map, array of certificates; attributes of others may hold a little more.
   maxDepth: 16,
@@ -38,6 +46,9 @@ const STRICT: DecodeOptions = {
  * @throws {VerificationError} integrity: it is not one, or could be read in two ways
  */
 export function readCose(bytes: Uint8Array): Envelope {
+  if (bytes.length > MAX_CBOR_BYTES) {
+    throw malformed(`expected at most ${MAX_CBOR_BYTES} bytes of CBOR, found ${bytes.length}`);
+  }
   const tagged = read(bytes, 'the envelope');
   if (!(tagged instanceof Tag) || Number(tagged.tag) !== SIGN1) throw malformed(`expected tag ${SIGN1} of COSE_Sign1`);
   const parts: unknown = tagged.contents;

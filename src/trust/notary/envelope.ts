@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
+import type { z } from 'zod';
 import { VerificationError } from '../testimony.ts';
 import { certificateOf } from '../x509/certificate.ts';
 
@@ -69,4 +70,10 @@ export function malformed(message: string, cause?: unknown): VerificationError {
 export function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 100));
   return typeof value === 'number' || typeof value === 'bigint' ? String(value) : `a value of type ${typeof value}`;
+}
+
+/** The first thing wrong with a document, the same way: names in it are somebody else's. */
+export function firstIssue({ issues: [worst] }: z.ZodError): string {
+  const text = `${worst?.path.join('.') || 'document'}: ${worst?.message ?? 'invalid'}`;
+  return text.slice(0, 200).replaceAll(/\p{Cc}/gu, ' ');
 }

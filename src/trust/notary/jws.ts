@@ -5,6 +5,7 @@ import {
   MAX_ENVELOPE_BYTES,
   type ProtectedHeader,
   TIME_STAMP,
+  firstIssue,
   malformed,
   readChain,
 } from './envelope.ts';
@@ -58,10 +59,7 @@ function protectedHeader({ alg, cty, crit, ...others }: z.infer<typeof header>):
 function shaped<T>(schema: z.ZodType<T>, document: unknown, what: string): T {
   const { success, data, error } = schema.safeParse(document);
   if (success) return data;
-  const [worst] = error.issues;
-  throw malformed(
-    `${what} is malformed: ${worst?.path.join('.') || 'document'}: ${worst?.message.slice(0, 200) ?? 'invalid'}`,
-  );
+  throw malformed(`${what} is malformed: ${firstIssue(error)}`);
 }
 
 /** Only the one spelling that encoding gives: node skips what it does not know, so that many texts would be one. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Subject } from '../format.ts';
 import { parseStrictJson } from '../strict-json.ts';
-import { MAX_ENVELOPE_BYTES, malformed, shown } from './envelope.ts';
+import { MAX_ENVELOPE_BYTES, firstIssue, malformed, shown } from './envelope.ts';
 
 const PAYLOAD_TYPE = 'application/vnd.cncf.notary.payload.v1+json';
 
@@ -24,10 +24,7 @@ export type Target = z.infer<typeof document>['targetArtifact'];
 export function readTarget(payload: Uint8Array): Target {
   const { success, data, error } = document.safeParse(parseStrictJson(payload, { maxBytes: MAX_ENVELOPE_BYTES }));
   if (success) return data.targetArtifact;
-  const [worst] = error.issues;
-  throw malformed(
-    `the payload is malformed: ${worst?.path.join('.') || 'document'}: ${worst?.message.slice(0, 200) ?? ''}`,
-  );
+  throw malformed(`the payload is malformed: ${firstIssue(error)}`);
 }
 
 /**

@@ -140,6 +140,7 @@ describe('an envelope in CBOR', () => {
   const tagged = (parts: unknown, tag = 18): Uint8Array => encode(new Tag(tag, parts));
   const replaced = (at: number, part: unknown): Uint8Array =>
     tagged(cose().map((one, index) => (index === at ? part : one)));
+  const hex = (digits: string): Uint8Array => new Uint8Array(Buffer.from(digits, 'hex'));
   const beside = (...entries: [unknown, unknown][]): Uint8Array => replaced(1, new Map([...cose()[1], ...entries]));
 
   test.each<[string, () => string | Uint8Array, string]>([
@@ -153,8 +154,8 @@ describe('an envelope in CBOR', () => {
     ['has the tag twice', () => encode(new Tag(18, new Tag(18, cose()))), 'expected the four parts'],
     ['has three parts', () => tagged(cose().slice(0, 3)), 'expected the four parts'],
     ['has five parts', () => tagged([...cose(), 0]), 'expected the four parts'],
-    ['is a million arrays deep', () => new Uint8Array(1_000_000).fill(0x81), 'the envelope is not CBOR'],
-    ['is a million tags deep', () => new Uint8Array(1_000_000).fill(0xd2), 'the envelope is not CBOR'],
+    ['is a hundred thousand arrays deep', () => new Uint8Array(100_000).fill(0x81), 'the envelope is not CBOR'],
+    ['is a hundred thousand tags deep', () => new Uint8Array(100_000).fill(0xd2), 'the envelope is not CBOR'],
     ['claims four milliards of entries', () => Buffer.from('d29affffffff', 'hex'), 'the envelope is not CBOR'],
     ['claims a map of as many', () => Buffer.from('d2bbffffffffffffffff', 'hex'), 'the envelope is not CBOR'],
     ['claims a text of as many', () => Buffer.from('d284587bffffffffffffff', 'hex'), 'the envelope is not CBOR'],
@@ -166,9 +167,20 @@ describe('an envelope in CBOR', () => {
       'expected the protected header in bytes',
     ],
     ['has an empty protected header', () => replaced(0, new Uint8Array()), 'the protected header is not CBOR'],
+    ['has a protected header twice', () => replaced(0, hex('a201260127')), 'the protected header is not CBOR'],
     [
-      'has a protected header twice',
-      () => replaced(0, new Uint8Array([0xa2, 0x01, 0x26, 0x01, 0x27])),
+      'has a label twice, once spelt longer',
+      () => replaced(0, hex('a20126180127')),
+      'the protected header is not CBOR',
+    ],
+    [
+      'has a label twice, once as a fraction',
+      () => replaced(0, hex('a20126f93c0027')),
+      'the protected header is not CBOR',
+    ],
+    [
+      'has a time in a fraction',
+      () => replaced(0, hex('a10ac1fb41da863d20000000')),
       'the protected header is not CBOR',
     ],
     ['has an unprotected header that is none', () => replaced(1, []), 'expected headers that are maps'],
@@ -192,7 +204,6 @@ describe('an envelope in CBOR', () => {
   test.each<[string, unknown]>([
     ['without a tag', 1_780_000_000],
     ['of another tag', new Tag(100, 1_780_000_000)],
-    ['in a fraction', new Tag(1, 1_780_000_000.5)],
     ['before the epoch', new Tag(1, -1)],
     ['after the year 9999', new Tag(1, 253_402_300_800)],
     ['in words', new Tag(1, 'now')],
@@ -254,11 +265,18 @@ describe.each(['jws', 'cose'] as const)('a payload in %s', (format) => {
     ['with something beside its target', () => target().replace('{', '{"more":1,'), 'the payload is malformed'],
     ['with a size in words', () => target({ size: '7' }), 'the payload is malformed: targetArtifact.size'],
     ['with a negative size', () => target({ size: -1 }), 'the payload is malformed: targetArtifact.size'],
+    [
+      'with a long name in it',
+      () => target({ annotations: { ['\n'.repeat(5000)]: 7 } }),
+      'targetArtifact.annotations. ',
+    ],
     ['with a target twice', () => target().replace('{', '{"targetArtifact":{},'), 'a member twice'],
     ['with a digest twice', () => target().replace('"size"', '"digest":"sha256:00","size"'), 'a member twice'],
   ])('%s is none, however well it is signed', async (_, payload, problem) => {
     const content = anEnvelope(format, { ...wishes(), target: payload() });
-    expect(await read(format, content)).toEqual(nothing(problem));
+    const finding = await read(format, content);
+    expect(finding).toEqual(nothing(problem));
+    expect(finding.problem?.length).toBeLessThan(300);
   });
 
   test('may say more of its target, as notation does', async () => {
@@ -270,17 +288,21 @@ describe.each(['jws', 'cose'] as const)('a payload in %s', (format) => {
   });
 });
 
-test('CBOR of a mebibyte is read to its end, whatever it is made of', async () => {
-  const many = 1024 * 1024 - 16;
-  const array = new Uint8Array(many).fill(0xa0);
-  array.set([0x9a, ...new Uint8Array(new Uint32Array([many - 5]).buffer).reverse()]);
-  const map = new Uint8Array(5 + 6 * 174_000);
+test('CBOR of which every byte is a value is read as far as it may be long', async () => {
+  const most = 128 * 1024;
+  const array = new Uint8Array(most).fill(0xa0);
+  array[0] = 0x9a;
+  new DataView(array.buffer).setUint32(1, most - 5);
+  const pairs = Math.floor((most - 3) / 6);
+  const map = new Uint8Array(3 + 6 * pairs);
   const view = new DataView(map.buffer);
-  view.setUint8(0, 0xba);
-  view.setUint32(1, 174_000);
-  for (let at = 0; at < 174_000; at += 1) {
-    view.setUint8(5 + 6 * at, 0x1a);
-    view.setUint32(6 + 6 * at, 100_000 + at);
+  view.setUint8(0, 0xb9);
+  view.setUint16(1, pairs);
+  for (let at = 0; at < pairs; at += 1) {
+    view.setUint8(3 + 6 * at, 0x1a);
+    view.setUint32(4 + 6 * at, 100_000 + at);
   }
   for (const content of [array, map]) expect((await read('cose', content)).problem).toContain('expected tag 18');
-}, 10_000);
+  const longer = new Uint8Array(most + 1);
+  expect((await read('cose', longer)).problem).toBe('expected at most 131072 bytes of CBOR, found 131073');
+});
