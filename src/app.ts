@@ -176,6 +176,7 @@ async function serve(config: Config, context: Context, trust: Trust): Promise<Ru
     notesPulls: config.audit.pulls,
     pulls,
     clock,
+    simpleSigning: config.trust.simpleSigning,
     health: { ready: () => ready(metadata, store, log), isDraining: () => draining },
   });
   const server = await listen(listener, config.http, tls).catch((error: unknown) => {

@@ -13,6 +13,7 @@ import { forbidGuessing, secure } from './headers.ts';
 import { isPattern, matchPattern } from './patterns.ts';
 import { type RateCheck, openRateLimiter } from './rate-limit.ts';
 import { type Route, type RouteSurroundings, routes } from './routes.ts';
+import { SUPPORTS_SIGNATURES } from './signatures.ts';
 import { openUrls } from './urls.ts';
 
 /** 16 KiB: room for a hundred tag parameters; the parser's own limit on all headers stands behind it. */
@@ -117,7 +118,7 @@ function answerError(exchange: Exchange, error: unknown, log: Log): void {
 }
 
 /** What holds for every request, whatever it asks for. */
-function admitting({ health }: HttpSurroundings): Koa.Middleware<State> {
+function admitting({ health, simpleSigning }: HttpSurroundings): Koa.Middleware<State> {
   return async (exchange, next) => {
     if (exchange.url.length > URI_MAX_LENGTH) {
       throw new RegistryError('UNSUPPORTED', `expected a URI of at most ${URI_MAX_LENGTH} characters`, {
@@ -125,7 +126,9 @@ function admitting({ health }: HttpSurroundings): Koa.Middleware<State> {
       });
     }
     if (exchange.path.startsWith('/v2')) exchange.set('Docker-Distribution-API-Version', 'registry/2.0');
-    if (/^\/(?:v2|api|token)(?:\/|$)/.test(exchange.path)) {
+    // Also where a login is asked for: that is what clients see first, and where they look.
+    if (simpleSigning.extension && /^\/v2\/?$/.test(exchange.path)) exchange.set(...SUPPORTS_SIGNATURES);
+    if (/^\/(?:v2|api|token|extensions|lookaside)(?:\/|$)/.test(exchange.path)) {
       if (health.isDraining()) {
         refuseDraining(exchange);
         return;

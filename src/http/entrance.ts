@@ -31,6 +31,8 @@ export interface RepositoryRequirement {
    * would come into being if they might, nothing is there to hide.
    */
   readonly unseen: 'nothing' | 'denied';
+  /** Who asks brings no credentials, and a challenge would be the end of it: whoever may not hears that there is nothing. */
+  readonly challenge?: 'never';
 }
 
 /** What became of a request at the entrance: it goes on, or is answered as if nothing were there. */
@@ -125,6 +127,7 @@ function ofRepository(
   // What no repository can be called is told so by whoever parses it, to everybody who is somebody.
   if (!isName(name) && !session.isAnonymous) return 'admitted';
   const scope = isName(name) ? scopeFor(permission, name) : undefined;
+  if (requirement.challenge === 'never') return 'unseen';
   if (session.isAnonymous) {
     challenges.bearer(exchange, scope, session.token === undefined ? undefined : 'insufficient_scope');
     throw new RegistryError('UNAUTHORIZED', 'authentication required');

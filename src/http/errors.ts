@@ -21,6 +21,9 @@ const STATUS = {
   DENIED: 403,
   UNSUPPORTED: 400,
   TOOMANYREQUESTS: 429,
+  SIGNATURE_INVALID: 400,
+  SIGNATURE_EXISTS: 409,
+  SIGNATURE_UNKNOWN: 404,
 } as const satisfies Record<ErrorCode, number>;
 
 const REASON_STATUS = {

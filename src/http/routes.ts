@@ -2,6 +2,7 @@ import type { AdministrationRoom } from '#access/administration.ts';
 import type { Metrics } from '#observe/metrics.ts';
 import type { Registry } from '#registry/open.ts';
 import type { Pulls } from '#retention/pulls.ts';
+import type { TrustOptions } from '#trust/options.ts';
 import { apiRoutes } from './api.ts';
 import { blobHandlers } from './blobs.ts';
 import { openChallenges } from './challenge.ts';
@@ -12,6 +13,7 @@ import { manifestHandlers } from './manifests.ts';
 import type { Health } from './operations.ts';
 import { operationHandlers } from './operations.ts';
 import type { HttpOptions } from './options.ts';
+import { signatureHandlers } from './signatures.ts';
 import { type TokenSurroundings, tokenHandlers } from './token.ts';
 import { uploadHandlers } from './uploads.ts';
 import type { Urls } from './urls.ts';
@@ -46,6 +48,8 @@ export interface RouteSurroundings extends TokenSurroundings {
   readonly pulls: Pulls;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
+  /** Whether OpenPGP signatures are taken and given out, and how. */
+  readonly simpleSigning: TrustOptions['simpleSigning'];
   /** The certificate of the private authority, PEM; undefined without one. */
   readonly authorityCertificate: () => string | undefined;
 }
@@ -56,11 +60,14 @@ const UPLOAD = /^\/v2\/(?<name>.+)\/blobs\/uploads\/(?<id>[^/]+)$/;
 const BLOB = /^\/v2\/(?<name>.+)\/blobs\/(?!uploads\/?$)(?<digest>[^/]+)$/;
 const TAGS = /^\/v2\/(?<name>.+)\/tags\/list$/;
 const REFERRERS = /^\/v2\/(?<name>.+)\/referrers\/(?<digest>[^/]+)$/;
+const SIGNATURES = /^\/extensions\/v2\/(?<name>.+)\/signatures\/(?<digest>[^/]+)$/;
+const LOOKASIDE = /^\/lookaside\/(?<name>.+)@(?<algorithm>[^/=]+)=(?<hex>[^/]+)\/signature-(?<number>[^/]+)$/;
 
 const READ: RepositoryRequirement = { repository: 'pull', unseen: 'nothing' };
 // Whoever may push may attach. What more a manifest asks for depends on what it is: the registry looks.
 const BEGIN: RepositoryRequirement = { repository: 'attach', unseen: 'denied' };
 const GO_ON: RepositoryRequirement = { repository: 'attach', unseen: 'nothing' };
+const LOOK: RepositoryRequirement = { ...READ, challenge: 'never' };
 const DELETE: RepositoryRequirement = { repository: 'delete', unseen: 'nothing' };
 const DELETE_MANIFEST: RepositoryRequirement = {
   repository: { tag: 'untag', digest: 'delete' },
@@ -90,6 +97,7 @@ function repositoryRoutes(surroundings: RouteSurroundings, urls: Urls): Route[] 
     requires: RepositoryRequirement,
     handler: (handlers: RepositoryHandlers) => Handler,
   ): Route => ({ name, method, path, requires, handler: handler(here), unseen: handler(nowhere) });
+  const { extension, lookaside } = surroundings.simpleSigning;
   return [
     route('end-3', 'GET', MANIFEST, READ, ({ manifests }) => manifests.get),
     route('end-2', 'GET', BLOB, READ, ({ blobs }) => blobs.get),
@@ -103,6 +111,13 @@ function repositoryRoutes(surroundings: RouteSurroundings, urls: Urls): Route[] 
     route('end-10', 'DELETE', BLOB, DELETE, ({ blobs }) => blobs.remove),
     route('end-8', 'GET', TAGS, READ, ({ listings }) => listings.tags),
     route('end-12', 'GET', REFERRERS, READ, ({ listings }) => listings.referrers),
+    ...(extension
+      ? [
+          route('signatures', 'GET', SIGNATURES, READ, ({ signatures }) => signatures.list),
+          route('signatures', 'PUT', SIGNATURES, BEGIN, ({ signatures }) => signatures.add),
+        ]
+      : []),
+    ...(lookaside ? [route('lookaside', 'GET', LOOKASIDE, LOOK, ({ signatures }) => signatures.lookaside)] : []),
   ];
 }
 
@@ -116,6 +131,7 @@ function repositoryHandlers(surroundings: RouteSurroundings, registry: Registry,
     manifests: manifestHandlers(registry, urls, { maxBytes, onPull, pulls, clock }),
     uploads: uploadHandlers(registry, urls, openChallenges(urls, service)),
     listings: listingHandlers(registry, urls),
+    signatures: signatureHandlers(registry),
   };
 }
 

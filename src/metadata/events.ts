@@ -25,6 +25,7 @@ export const EVENT_KINDS = [
   'tag.lapse',
   'tag.release',
   'image.block',
+  'signature.add',
   'blob.delete',
   'grant.add',
   'grant.remove',

@@ -1,3 +1,6 @@
+/** Codes of the signature extension, as OpenShift's registry has them; the last one is ours, for a lookaside store. */
+export type SignatureErrorCode = 'SIGNATURE_INVALID' | 'SIGNATURE_EXISTS' | 'SIGNATURE_UNKNOWN';
+
 /** The error codes of the specification. Distribution Spec v1.1.1, "Error Codes". */
 export type ErrorCode =
   | 'BLOB_UNKNOWN'
@@ -13,7 +16,8 @@ export type ErrorCode =
   | 'UNAUTHORIZED'
   | 'DENIED'
   | 'UNSUPPORTED'
-  | 'TOOMANYREQUESTS';
+  | 'TOOMANYREQUESTS'
+  | SignatureErrorCode;
 
 /**
  * Why, where the code alone does not settle how a protocol answers. `http/errors.ts` maps it to a status.

@@ -3,6 +3,7 @@ import type { Context } from './context.ts';
 import { type Listings, openListings } from './listings.ts';
 import { type Manifests, openManifests } from './manifests.ts';
 import { type History, openHistory } from './restore.ts';
+import { type Signatures, openSignatures } from './signatures.ts';
 import { type Uploads, openUploads } from './uploads.ts';
 
 /** The registry itself: what may be pushed and pulled, in words that know no protocol. */
@@ -12,6 +13,7 @@ export interface Registry {
   readonly manifests: Manifests;
   readonly listings: Listings;
   readonly history: History;
+  readonly signatures: Signatures;
 }
 
 export function openRegistry(context: Context): Registry {
@@ -21,5 +23,6 @@ export function openRegistry(context: Context): Registry {
     manifests: openManifests(context),
     listings: openListings(context),
     history: openHistory(context),
+    signatures: openSignatures(context),
   };
 }

@@ -26,6 +26,7 @@ import {
   reviewBlob,
   reviewRemovedLinks,
 } from '#metadata/reviews.ts';
+import { deleteSimpleSignatures } from '#metadata/simple-signatures.ts';
 import type { Sql } from '#metadata/sql.ts';
 import { forgetHistories } from '#metadata/tag-revisions.ts';
 import { tagsAt } from '#metadata/tags.ts';
@@ -131,6 +132,7 @@ async function forgetRemovedManifests(context: CollectContext, undoWindowMs: num
       await reviewRemovedLinks(inside, repository, digest, Math.max(now, removedAt + graces.blobMs));
       await forgetRemoved(inside, repository, digest);
       await forgetHistories(inside, repository, digest);
+      await deleteSimpleSignatures(inside, repository, digest);
       await reviewBlob(inside, digest, now);
     }
     return removed.length;
@@ -146,6 +148,9 @@ async function removeReferrers({ metadata, clock }: CollectContext): Promise<{ l
       await endSubjectReview(inside, repository, subject);
       if ((await findManifest(inside, repository, subject)) !== undefined) continue;
       removed += await removeBelongings(inside, repository, subject, now);
+      // What can be restored comes back with its signatures; of what is not even there, nobody asks for them.
+      if ((await findRemoved(inside, repository, subject)) !== undefined) continue;
+      await deleteSimpleSignatures(inside, repository, subject);
     }
     return { looked: due.length, removed };
   });

@@ -51,6 +51,7 @@ const listener = listenerBehind(openEntrance, {
   note,
   notesPulls: false,
   pulls: openPulls({ metadata, ignore: [], onError: note }),
+  simpleSigning: { extension: false, lookaside: false },
   clock,
   health: { ready: () => Promise.resolve(), isDraining: () => false },
 });

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Permission } from '#access/permissions.ts';
 import { type Call, call } from '#test/support/client.ts';
 import { type TestManifest, aBlob, aManifest, pushBlob, pushImage, putManifest } from '#test/support/images.ts';
@@ -31,6 +32,8 @@ export interface RepositoryRow {
   readonly success: number;
   /** The status for somebody who may not see the repository. */
   readonly unseen: number;
+  /** Whoever may not hears the same as of what does not exist, and is never asked who they are. */
+  readonly isSilent?: true;
   /** The scope a client asks a token for. */
   readonly actions: string;
   /** `isAllowed`: the request will be granted if all is well, so it must be about something of its own. */
@@ -41,7 +44,10 @@ const manifests = (reference: string): string => `/v2/${TARGET}/manifests/${refe
 const blobs = (digest: string): string => `/v2/${TARGET}/blobs/${digest}`;
 
 /** Everything is called as GET and as HEAD where the route answers both. */
-function reads(row: Pick<RepositoryRow, 'route' | 'unseen'>, path: (stage: Stage) => string): RepositoryRow[] {
+function reads(
+  row: Pick<RepositoryRow, 'route' | 'unseen' | 'isSilent'>,
+  path: (stage: Stage) => string,
+): RepositoryRow[] {
   return ['GET', 'HEAD'].map((method) => ({
     ...row,
     call: method,
@@ -238,6 +244,37 @@ const WRITING: RepositoryRow[] = [
   },
 ];
 
+/** As the signature extension takes it; nothing looks whether it is worth anything. */
+export function aSignature(digest: string): string {
+  const name = `${digest}@${randomBytes(16).toString('hex')}`;
+  const content = Buffer.concat([Buffer.from([0xa3]), randomBytes(32)]).toString('base64');
+  return JSON.stringify({ schemaVersion: 2, name, type: 'atomic', content });
+}
+
+/** Where the signature extension answers. */
+export function signaturesPath(digest: string): string {
+  return `/extensions/v2/${TARGET}/signatures/${digest}`;
+}
+
+const SIGNING: RepositoryRow[] = [
+  ...reads({ route: 'GET signatures', unseen: 200 }, ({ image }) => signaturesPath(image.digest)),
+  {
+    ...PUSHING,
+    route: 'PUT signatures',
+    call: 'a signature',
+    success: 201,
+    unseen: 403,
+    request: (_, isAllowed) => {
+      const { digest } = isAllowed ? aManifest() : aBlob();
+      return { method: 'PUT', path: signaturesPath(digest), body: aSignature(digest) };
+    },
+  },
+  ...reads(
+    { route: 'GET lookaside', unseen: 404, isSilent: true },
+    ({ image }) => `/lookaside/${TARGET}@${image.digest.replace(':', '=')}/signature-1`,
+  ),
+];
+
 /** Every way of calling every route that is about a repository. */
 export const REPOSITORY_ROWS: readonly RepositoryRow[] = [
   ...reads({ route: 'GET end-3', unseen: 404 }, () => manifests('latest')),
@@ -247,6 +284,7 @@ export const REPOSITORY_ROWS: readonly RepositoryRow[] = [
   ...reads({ route: 'GET end-12', unseen: 200 }, ({ image }) => `/v2/${TARGET}/referrers/${image.digest}`),
   ...UPLOADING,
   ...WRITING,
+  ...SIGNING,
 ];
 
 /** Whoever calls what is about no repository. */

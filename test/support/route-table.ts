@@ -41,6 +41,7 @@ export async function routeTable(): Promise<readonly Route[]> {
       notesPulls: false,
       pulls: openPulls({ metadata, ignore: [], onError: () => undefined }),
       clock: context.clock,
+      simpleSigning: { extension: true, lookaside: true },
       authorityCertificate: () => undefined,
     },
     openUrls(undefined, openClients([])),
