@@ -6,7 +6,7 @@ import { isName, parseName } from '#oci/name.ts';
 import type { Registry } from '#registry/open.ts';
 import { SIGNATURES_MAX, SIGNATURE_MAX_BYTES } from '#registry/signatures.ts';
 import { readSmallBody } from './body.ts';
-import { type Handler, answerEmpty, originOf } from './exchange.ts';
+import { type Handler, answerEmpty, eyesOf, originOf } from './exchange.ts';
 
 /** The signature extension of OpenShift's registry, which podman, skopeo and buildah use; and a lookaside store. */
 export interface SignatureHandlers {
@@ -37,7 +37,7 @@ export function signatureHandlers({ signatures }: Registry): SignatureHandlers {
     async list(exchange) {
       const repository = parseName(exchange.params.name);
       const digest = parseDigest(exchange.params.digest);
-      const found = await signatures.find(repository, digest);
+      const found = await signatures.find(repository, digest, eyesOf(exchange, repository));
       // Of what is not signed, or not here, there is an empty list: clients give up a pull over anything else.
       exchange.body = {
         signatures: found.map(({ name, content }) => ({ schemaVersion: SCHEMA_VERSION, name, type: TYPE, content })),
@@ -57,7 +57,8 @@ export function signatureHandlers({ signatures }: Registry): SignatureHandlers {
       const digest = `${algorithm}:${hex}`;
       const position = /^[1-9]\d{0,2}$/.test(number) ? Number(number) : SIGNATURES_MAX + 1;
       const isAnything = isName(name) && isDigest(digest) && position <= SIGNATURES_MAX;
-      const found = isAnything ? (await signatures.find(name, digest))[position - 1] : undefined;
+      const all = isAnything ? await signatures.find(name, digest, eyesOf(exchange, name)) : [];
+      const found = all[position - 1];
       if (found === undefined) throw new RegistryError('SIGNATURE_UNKNOWN', 'there is no such signature');
       exchange.set('Content-Type', 'application/octet-stream');
       exchange.body = Buffer.from(found.content, 'base64');

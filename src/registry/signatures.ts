@@ -5,6 +5,7 @@ import { reviewVerdict } from '#metadata/verdicts.ts';
 import type { Digest } from '#oci/digest.ts';
 import { RegistryError } from '#oci/errors.ts';
 import type { Context } from './context.ts';
+import type { Eyes } from './sight.ts';
 
 /** As many of one manifest: a release has a handful of signers, and every pull fetches all of them. */
 export const SIGNATURES_MAX = 64;
@@ -29,8 +30,8 @@ export interface NewSignature extends SimpleSignature {
 
 /** OpenPGP signatures of manifests, as podman and skopeo bring and fetch them. What they are worth is not asked here. */
 export interface Signatures {
-  /** In the order in which they came; none of what is not here. */
-  find(repository: string, digest: Digest): Promise<readonly SimpleSignature[]>;
+  /** In the order in which they came; none of what is not here, or not to be seen. */
+  find(repository: string, digest: Digest, eyes: Eyes): Promise<readonly SimpleSignature[]>;
   /**
    * Takes a signature, also of a manifest that is yet to come.
    *
@@ -41,15 +42,18 @@ export interface Signatures {
   add(signature: NewSignature): Promise<void>;
 }
 
-/** @param onSigned told after a signature came, with what was to be judged on the list already */
-export function openSignatures(context: Context, onSigned?: () => void): Signatures {
-  const { metadata } = context;
+export function openSignatures(context: Context): Signatures {
+  const { metadata, gate } = context;
   return {
-    find: (repository, digest) => simpleSignaturesOf(metadata, repository, digest),
+    async find(repository, digest, eyes) {
+      const isHidden =
+        eyes === 'outsider' && gate.guards(repository) && !(await gate.sightOf(repository, digest)).isVisible;
+      return isHidden ? [] : await simpleSignaturesOf(metadata, repository, digest);
+    },
     async add(signature) {
       requireSound(signature);
       await addSignature(context, signature);
-      onSigned?.();
+      gate.wake(signature.repository, [signature.digest]);
     },
   };
 }

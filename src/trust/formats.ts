@@ -5,6 +5,10 @@ import type { SignatureFormat } from './format.ts';
  * registry without policies needs none.
  */
 export async function loadFormats(): Promise<readonly SignatureFormat[]> {
-  const [{ cosign }] = await Promise.all([import('./formats/cosign.ts')]);
-  return [cosign];
+  const [{ cosign }, { notation }, { simpleSigning }] = await Promise.all([
+    import('./formats/cosign.ts'),
+    import('./formats/notation.ts'),
+    import('./formats/simple-signing.ts'),
+  ]);
+  return [cosign, notation, simpleSigning];
 }

@@ -81,6 +81,7 @@ export async function startGuarded({ configFile }: Gatehouse): Promise<Guarded> 
     authorityCertificate: () => undefined,
     note,
     notesPulls: false,
+    simpleSigning: config.trust.simpleSigning,
     pulls,
     clock,
     health: { ready: () => Promise.resolve(), isDraining: () => false },
