@@ -127,8 +127,8 @@ function heldBy(
       return `set ${dateText(tag.setAt)}, which counts as a pull within ${spanText(keepPulledWithin)}`;
     }
   }
-  if (words.keepSigned === true && verified === undefined) return 'keepSigned, and nobody verifies signatures yet';
-  if (words.keepSigned === true && verified?.has(tag.digest) === true) return 'its signature is verified';
+  if (words.keepSigned === true && verified === undefined) return 'keepSigned, and no policy asks for signatures here';
+  if (words.keepSigned === true && verified?.has(tag.digest) === true) return 'it satisfies its policy, or is not judged yet';
   return undefined;
 }
 
@@ -149,10 +149,10 @@ function deleteWords(
   if (deleteUnsignedAfter !== undefined) {
     const isOld = now - tag.setAt >= deleteUnsignedAfter;
     if (verified !== undefined && !verified.has(tag.digest) && isOld) {
-      return { fits: true, text: `without a verified signature for more than ${spanText(deleteUnsignedAfter)}` };
+      return { fits: true, text: `without what its policy asks for more than ${spanText(deleteUnsignedAfter)}` };
     }
-    if (verified === undefined) misfits.push('nobody verifies signatures yet');
-    else misfits.push(isOld ? 'its signature is verified' : `not unsigned for ${spanText(deleteUnsignedAfter)}`);
+    if (verified === undefined) misfits.push('no policy asks for signatures here');
+    else misfits.push(isOld ? 'it satisfies its policy, or is not judged yet' : `not unsigned for ${spanText(deleteUnsignedAfter)}`);
   }
   return { fits: misfits.length === 0, text: misfits.join(', ') };
 }
