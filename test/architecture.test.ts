@@ -27,21 +27,7 @@ const TABLE: Record<string, Row> = {
   access: { rooms: ['base', 'oci', 'metadata', 'api', 'audit'], packages: ['bcryptjs', 'jose', 'lru-cache', 'zod'] },
   trust: {
     rooms: ['storage', 'base', 'oci', 'metadata', 'registry', 'api'],
-    packages: [
-      '@peculiar/x509',
-      '@sigstore/bundle',
-      '@sigstore/core',
-      '@sigstore/protobuf-specs',
-      '@sigstore/verify',
-      'asn1js',
-      'cbor2',
-      'jose',
-      'lru-cache',
-      'openpgp',
-      'pkijs',
-      'reflect-metadata',
-      'zod',
-    ],
+    packages: ['@sigstore/core', '@sigstore/protobuf-specs', 'cbor2', 'lru-cache', 'openpgp', 'zod'],
   },
   retention: { rooms: ['storage', 'base', 'oci', 'metadata', 'registry', 'api'], packages: ['zod'] },
   http: {
