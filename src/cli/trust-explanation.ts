@@ -108,14 +108,14 @@ function signatureText({ format, source, problem, isAboutSubject, testimonies }:
   return `nobody ${where}: ${problem ?? (isAboutSubject ? 'no root knows it' : 'it is about something else')}`;
 }
 
-function commandLines({ missing, digest }: TrustExplanation): string[] {
+function commandLines({ missing, digest, state }: TrustExplanation): string[] {
   const wanted = missing.filter(({ commands }) => commands.length > 0);
   if (wanted.length === 0) return [];
   const isUnnamed = wanted.some(({ commands }) =>
     commands.some((command) => command.includes(`HOST/`) && command.includes(digest)),
   );
   return [
-    'what would release it:',
+    state === 'visible' ? 'what would satisfy its policy:' : 'what would release it:',
     ...wanted.flatMap(({ words, commands }) => [`  ${words}`, ...commands.map((command) => `    ${command}`)]),
     ...(isUnnamed ? ['HOST stands for this registry: http.publicUrl would say its name here'] : []),
   ];
