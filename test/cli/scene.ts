@@ -1,4 +1,4 @@
-import { type Gatehouse, PASSWORD, USER, startGatehouse } from '../support/gatehouse.ts';
+import { type Gatehouse, PASSWORD, USER, type WrittenOptions, startGatehouse } from '../support/gatehouse.ts';
 import { type TestManifest, aManifest, pushImage } from '../support/images.ts';
 import { here } from './here.ts';
 import type { Outcome } from './process.ts';
@@ -18,8 +18,8 @@ export interface Scene extends AsyncDisposable {
 export type Way = 'on the data' | 'on a server';
 export const WAYS: readonly Way[] = ['on the data', 'on a server'];
 
-export async function aScene(way: Way, rules: readonly object[] = []): Promise<Scene> {
-  const gatehouse = await startGatehouse({ retention: { rules } });
+export async function aScene(way: Way, rules: readonly object[] = [], options: WrittenOptions = {}): Promise<Scene> {
+  const gatehouse = await startGatehouse({ retention: { rules }, ...options });
   const { url, configFile } = gatehouse;
   const environment: Record<string, string> =
     way === 'on a server' ? { GATEHOUSE_SERVER: url, GATEHOUSE_USER: USER, GATEHOUSE_PASSWORD: PASSWORD } : {};
