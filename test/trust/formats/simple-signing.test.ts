@@ -58,6 +58,8 @@ describe('what gpg and skopeo signed', () => {
     ['gone', 'gone', 'pass fail none pass fail'],
     ['gonesub', 'gonesub', 'pass fail none pass fail'],
     ['retired', 'retired', 'pass pass none pass fail'],
+    ['oldsub', 'oldsub-before', GOOD],
+    ['oldsub', 'oldsub', 'pass pass none pass fail'],
     ['weak', 'weak', 'pass fail none pass pass'],
     ['sha1', 'rsa', UNKNOWN],
   ])('%s against the ring %s: %s', async (name, ring, expected) => {
@@ -130,8 +132,13 @@ describe('what gpg and skopeo signed', () => {
   });
 
   it('is not misled by an older copy of a key that was revoked since', async () => {
-    for (const rings of [['gone-before', 'gone'] as const, ['gone', 'gone-before'] as const]) {
-      expect(outcomes(await look(signatureBytes('gone'), [await aRing(...rings)]))).toMatch(/ fail$/);
+    for (const [name, before] of [
+      ['gone', 'gone-before'],
+      ['oldsub', 'oldsub-before'],
+    ] as const) {
+      for (const ring of [await aRing(before, name), await aRing(name, before)]) {
+        expect(outcomes(await look(signatureBytes(name), [ring]))).toMatch(/ fail$/);
+      }
     }
   });
 
@@ -198,6 +205,8 @@ describe('what is no signed message', () => {
     ['a message cut off', () => PLAIN.subarray(0, -1), /cut off/],
     ['a compressed message cut off', () => ED.subarray(0, -1), /unpacks/],
     ['parts without end', () => Buffer.alloc(1000, 0xe0).fill(0xcb, 0, 1), /cut off/],
+    ['a signature in parts', () => Buffer.concat([Buffer.from([0xc2, 0xe0]), literal('a')]), /a packet in one part/],
+    ['a text up to the end', () => Buffer.from('\xafb\0\0\0\0\0text', 'latin1'), /say how long they are/],
     ['a length beyond the end', () => Buffer.from([0xcb, 0xff, 0xff, 0xff, 0xff, 0xff, 1]), /cut off/],
     ['a length that is missing', () => Buffer.from([0xcb]), /cut off/],
     ['packets of garbage', () => join(aPacket(4, Buffer.alloc(13)), literal('a'), aPacket(2, Buffer.alloc(9))), /./],
