@@ -128,7 +128,8 @@ function heldBy(
     }
   }
   if (words.keepSigned === true && verified === undefined) return 'keepSigned, and no policy asks for signatures here';
-  if (words.keepSigned === true && verified?.has(tag.digest) === true) return 'it satisfies its policy, or is not judged yet';
+  if (words.keepSigned === true && verified?.has(tag.digest) === true)
+    return 'it satisfies its policy, or is not judged yet';
   return undefined;
 }
 
@@ -152,7 +153,10 @@ function deleteWords(
       return { fits: true, text: `without what its policy asks for more than ${spanText(deleteUnsignedAfter)}` };
     }
     if (verified === undefined) misfits.push('no policy asks for signatures here');
-    else misfits.push(isOld ? 'it satisfies its policy, or is not judged yet' : `not unsigned for ${spanText(deleteUnsignedAfter)}`);
+    else
+      misfits.push(
+        isOld ? 'it satisfies its policy, or is not judged yet' : `not unsigned for ${spanText(deleteUnsignedAfter)}`,
+      );
   }
   return { fits: misfits.length === 0, text: misfits.join(', ') };
 }
