@@ -1,9 +1,9 @@
 import type { Origin } from '#metadata/events.ts';
 import type { Digest } from '#oci/digest.ts';
 import type { Reference } from '#oci/reference.ts';
+import type { SeenSignature } from './examination.ts';
 import type { TrustOptions } from './options.ts';
 import type { Missing, Policy } from './policy.ts';
-import type { Finding } from './testimony.ts';
 
 /*
  * What people ask the gate, and what it answers: administration.ts makes operations of it. Times are milliseconds since
@@ -16,16 +16,6 @@ export interface Question {
   readonly reference: Reference;
   /** Whether a tag leads to what is held of it, as it does for those who push or sign there; else to what it points at. */
   readonly withHeld: boolean;
-}
-
-/** A signature that was looked at, with what it turned out to be. */
-export interface SeenSignature extends Finding {
-  /** Name of its format. */
-  readonly format: string;
-  /** Where it was found, in words. */
-  readonly source: string;
-  /** The manifest it came in; undefined for what came in none. */
-  readonly manifest: Digest | undefined;
 }
 
 /** What was found of a manifest when it was last judged. */

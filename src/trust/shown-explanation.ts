@@ -1,5 +1,6 @@
 import type { ShownSignature, TrustExplanation } from '#api/trust.ts';
-import type { Explanation, SeenSignature } from './engine.ts';
+import type { Explanation } from './engine.ts';
+import type { SeenSignature } from './examination.ts';
 import { hintsFor } from './hints.ts';
 import type { Policy } from './policy.ts';
 import { shortfallOf } from './shortfall.ts';

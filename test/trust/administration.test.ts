@@ -290,7 +290,7 @@ test.each<[Record<string, unknown>, string | undefined, string]>([
 
 test('a testimony that counts says so', async () => {
   const signature = {
-    format: 'cosign',
+    format: 'cosign' as const,
     source: 'x',
     manifest: undefined,
     isAboutSubject: true,
