@@ -9,7 +9,7 @@ test.each([
   ['localhost/app', 'app'],
   ['localhost:5000/app', 'app'],
   ['[::1]:5000/team-a/app', 'team-a/app'],
-  ['docker.io/library/app', 'library/app'],
+  ['registry/library/app', 'registry/library/app'],
   ['team-a/app', 'team-a/app'],
   ['app:1.0', 'app'],
   ['registry.example.com/a/registry.example.com/b', 'a/registry.example.com/b'],

@@ -79,9 +79,13 @@ async function* tagged(subject: Subject, shelf: Shelf, layout: 'payload' | 'enve
 
 async function* referring(subject: Subject, shelf: Shelf): AsyncGenerator<Found, void> {
   const silent: ReferrerEntry[] = [];
-  for await (const entry of shelf.referrers(subject.digest)) {
-    if (layoutOfArtifact(entry.artifactType) !== undefined) yield* referrer(entry, shelf);
-    else if (silent.length < MAX_LOOKED_INTO) silent.push(entry);
+  try {
+    for await (const entry of shelf.referrers(subject.digest)) {
+      if (layoutOfArtifact(entry.artifactType) !== undefined) yield* referrer(entry, shelf);
+      else if (silent.length < MAX_LOOKED_INTO) silent.push(entry);
+    }
+  } catch (error) {
+    yield { source: 'referrers', manifest: undefined, ...unread(error) };
   }
   for (const entry of silent) yield* referrer(entry, shelf);
 }
@@ -139,6 +143,10 @@ async function attempt<T>(read: () => Promise<T>): Promise<T | Unread> {
   try {
     return await read();
   } catch (error) {
-    return { problem: `it cannot be read: ${error instanceof Error ? error.message : String(error)}` };
+    return unread(error);
   }
+}
+
+function unread(error: unknown): Unread {
+  return { problem: `it cannot be read: ${error instanceof Error ? error.message : String(error)}` };
 }

@@ -213,6 +213,22 @@ describe('what cannot be read', () => {
     expect(reads).toBe(0);
   });
 
+  test('such as the end of the list is told, and hides neither its beginning nor a tag', async () => {
+    const { shelf, subject } = aScene();
+    shelf.putArtifact({ tag: sigTagOf(subject), layers: [payloadLayer(subject)] });
+    attach(shelf, subject, aSignatureBundle(subject.digest, ALICE));
+    const cut: Shelf = {
+      ...shelf,
+      async *referrers(digest) {
+        yield* shelf.referrers(digest);
+        throw new Error('database is locked');
+      },
+    };
+    const findings = await findingsOf(cut, subject);
+    expect(vouchers(findings)).toEqual([RELEASE, RELEASE]);
+    expect(findings.at(-1)).toMatchObject({ source: 'referrers', problem: 'it cannot be read: database is locked' });
+  });
+
   test('such as a manifest on a broken disk is told, and hides no other', async () => {
     const { shelf, subject } = aScene();
     const broken = attach(shelf, subject, 'whatever');

@@ -1,10 +1,11 @@
-import { createPublicKey } from 'node:crypto';
+import { X509Certificate, createPublicKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import type { Digest } from '#oci/digest.ts';
 import type { Subject } from '#trust/format.ts';
+import { certificateOf } from '#trust/sigstore/legacy-certificate.ts';
 import { type MemoryShelf, aShelf } from '../shelf.ts';
-import { aKeysRoot, findingsOf, hashOf, vouchers } from './cosign-signing.ts';
+import { aKeysRoot, findingsOf, hashOf, sigTagOf, vouchers } from './cosign-signing.ts';
 
 const KEYS = ['p256', 'p384', 'p521', 'rsa', 'ed25519'];
 
@@ -107,6 +108,21 @@ describe('what the real cosign signs', () => {
       subject.repository,
       subject.repository,
     ]);
+  });
+
+  test('beside a certificate counts for its key, and the certificate is material', async () => {
+    const { shelf, subject } = await aFixture('legacy-certificate');
+    expect(vouchers(await findingsOf(shelf, subject, [await rootOf('p256')]))).toEqual(['release: p256.pub']);
+    const layers = (await shelf.manifest({ tag: sigTagOf(subject) }))?.manifest.layers ?? [];
+    const claim = { signature: Buffer.of(1), signed: Buffer.of(2), envelope: undefined };
+    const found = certificateOf(layers[0]?.['annotations'], {
+      ...claim,
+      predicateType: undefined,
+      reference: undefined,
+    });
+    const certificate = new X509Certificate(found !== undefined && 'certificate' in found ? found.certificate : '');
+    expect(certificate.subject).toBe('CN=leaf.example.com');
+    expect(certificate.publicKey.equals(createPublicKey(await read('p256.pub')))).toBe(true);
   });
 
   test('in the layout of OCI 1.1 is found through the referrers', async () => {
