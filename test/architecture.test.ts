@@ -27,7 +27,7 @@ const TABLE: Record<string, Row> = {
   access: { rooms: ['base', 'oci', 'metadata', 'api', 'audit'], packages: ['bcryptjs', 'jose', 'lru-cache', 'zod'] },
   trust: {
     rooms: ['storage', 'base', 'oci', 'metadata', 'registry', 'api'],
-    packages: ['@sigstore/core', '@sigstore/protobuf-specs', 'cbor2', 'lru-cache', 'openpgp', 'zod'],
+    packages: ['@noble/curves', '@sigstore/core', '@sigstore/protobuf-specs', 'cbor2', 'lru-cache', 'openpgp', 'zod'],
   },
   retention: { rooms: ['storage', 'base', 'oci', 'metadata', 'registry', 'api'], packages: ['zod'] },
   http: {

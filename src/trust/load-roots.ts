@@ -1,4 +1,5 @@
 import { X509Certificate, createHash } from 'node:crypto';
+import { basename } from 'node:path';
 import type { RootOptions, TrustOptions } from './options.ts';
 import { publicKeysIn } from './public-keys.ts';
 import type { RevocationList, Root, X509Root } from './root.ts';
@@ -40,6 +41,11 @@ async function loadRoot(name: string, options: RootOptions, { before, revocation
   }
 }
 
+/** What people are told of a file. Where it lies is the server's business, and may differ from node to node. */
+function nameOf(file: string): string {
+  return basename(file);
+}
+
 /** A root of the kind that was asked for with nothing in it. */
 function unusable(options: RootOptions, name: string, problem: string): Root {
   const made = { name, version: versionOf(['problem', problem], []), problem };
@@ -52,10 +58,10 @@ function unusable(options: RootOptions, name: string, problem: string): Root {
 
 async function loadKeys(files: readonly string[], name: string, old: Root | undefined): Promise<Root> {
   const contents = await readAll(files);
-  const version = versionOf(['keys', ...files], contents);
+  const version = versionOf(['keys', ...files.map(nameOf)], contents);
   if (old?.kind === 'keys' && isSame(old, version)) return old;
   const found = files.flatMap((file, index) =>
-    parsed(file, () => publicKeysIn(contents[index] ?? new Uint8Array(), file)),
+    parsed(file, () => publicKeysIn(contents[index] ?? new Uint8Array(), nameOf(file))),
   );
   // A key in two files is one key.
   const keys = found.filter(({ spkiHash }, index) => found.findIndex((key) => key.spkiHash === spkiHash) === index);
@@ -64,7 +70,7 @@ async function loadKeys(files: readonly string[], name: string, old: Root | unde
 
 async function loadSigstore(file: string, name: string, old: Root | undefined): Promise<Root> {
   const bytes = await readRootFile(file);
-  const version = versionOf(['sigstore', file], [bytes]);
+  const version = versionOf(['sigstore'], [bytes]);
   if (old?.kind === 'sigstore' && isSame(old, version)) return old;
   const { parseTrustedRoot } = await import('./sigstore/trusted-root.ts');
   const trustedRoot = parsed(file, () => parseTrustedRoot(bytes));
@@ -73,7 +79,7 @@ async function loadSigstore(file: string, name: string, old: Root | undefined): 
 
 async function loadOpenPgp(file: string, name: string, old: Root | undefined): Promise<Root> {
   const bytes = await readRootFile(file);
-  const version = versionOf(['openpgp', file], [bytes]);
+  const version = versionOf(['openpgp'], [bytes]);
   if (old?.kind === 'openpgp' && isSame(old, version)) return old;
   const { readKeyring } = await import('./openpgp/keyring.ts');
   try {
@@ -95,7 +101,7 @@ async function loadX509(options: RootOptions, name: string, { old, revocationLis
   const revocationLists: RevocationList[] = [];
   for (const location of revoked) revocationLists.push(await revocationList(location));
   const lists = revocationLists.map(({ bytes }) => bytes);
-  const words = ['x509', store, String(files.length), String(timeStamps.length), ...files, ...timeStamps, ...revoked];
+  const words = ['x509', store, String(files.length), String(timeStamps.length)];
   const version = versionOf(words, [...contents, ...stampContents, ...lists]);
   if (old?.kind === 'x509' && isSame(old, version)) return old;
   return {

@@ -12,7 +12,7 @@ const CURVES = ['prime256v1', 'secp384r1', 'secp521r1'];
 /**
  * The public keys in a PEM file, each once.
  *
- * @param file as the configuration names it
+ * @param file its name, as people are told
  * @throws {Error} what is wrong with the file, as the end of a sentence
  */
 export function publicKeysIn(bytes: Uint8Array, file: string): TrustedKey[] {

@@ -16,7 +16,7 @@ export interface TrustedKey {
   readonly key: KeyObject;
   /** Hex SHA-256 of the DER of its SubjectPublicKeyInfo. */
   readonly spkiHash: string;
-  /** The file it came from, as the configuration names it. */
+  /** Name of the file it came from, without its folder. */
   readonly file: string;
 }
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { RegistryError } from '#oci/errors.ts';
 import type { Explanation, PreviewItem, Question, TrustEngine } from '#trust/engine.ts';
 import { type TrustOptions, trustOptions } from '#trust/options.ts';
-import { type Callers, openCallers } from '../access/callers.ts';
+import { type Callers, openCallers, reasonOf } from '../access/callers.ts';
 import { temporaryMetadata } from '../access/metadata.ts';
 import { aHeldExplanation, anEngine, anExplanation, digestFor } from './engine.ts';
 import { aPolicy, aTestimony, checks } from './findings.ts';
@@ -117,14 +117,38 @@ test.each<[string, Explanation | undefined, Explanation | undefined, 'with held'
 });
 
 test('what may not be seen is answered for in the words for what is not there', async () => {
-  await using callers = await over({ explain: async () => HIDDEN });
+  await using callers = await over({
+    explain: async ({ reference }) => (reference.tag === '1.4' ? HIDDEN : VISIBLE),
+    verify: async () => Promise.reject(new Error('judged for a stranger')),
+  });
   const viewer = roleOf(callers, 'registry-viewer');
-  const stranger = callers.with('somebody', { role: 'registry-viewer', scope: 'team-b/' });
-  const byDigest = { repository: 'team-a/app', digest: digestFor('image') };
+  const stranger = callers.with('somebody', { role: 'registry-admin', scope: 'team-b/' });
   expect(await refusal(viewer.trustExplain(TAG))).toEqual(UNKNOWN);
-  expect(await refusal(viewer.trustExplain(byDigest))).toEqual(UNKNOWN);
-  expect(await refusal(stranger.trustExplain(TAG))).toEqual(UNKNOWN);
-  expect(await refusal(stranger.trustVerify(TAG))).toEqual(UNKNOWN);
+  for (const one of [TAG, { repository: 'team-a/app', digest: digestFor('image') }]) {
+    expect(await refusal(stranger.trustExplain(one))).toEqual(UNKNOWN);
+    expect(await refusal(stranger.trustVerify(one))).toEqual(UNKNOWN);
+  }
+});
+
+test.each([
+  ['registry-viewer', ['explain']],
+  ['registry-signer', ['explain', 'verify', 'held']],
+  ['registry-editor', ['explain', 'verify', 'held']],
+  ['registry-admin', ['explain', 'verify', 'held']],
+])('a %s of the repository may ask for no more than %j', async (role, want) => {
+  await using callers = await over({ explain: async () => VISIBLE });
+  const somebody = roleOf(callers, role);
+  const asked = {
+    explain: somebody.trustExplain(TAG),
+    verify: somebody.trustVerify(TAG),
+    held: somebody.trustHeld({ repository: 'team-a/app' }),
+    'held everywhere': somebody.trustHeld({}),
+    release: somebody.trustRelease({ ...TAG, reason: 'x' }),
+    preview: somebody.trustPreview({ trust: {} }),
+  };
+  const reasons = await Promise.all(Object.values(asked).map(reasonOf));
+  expect(Object.keys(asked).filter((_, index) => reasons[index] === undefined)).toEqual(want);
+  expect(reasons.every((reason) => reason === undefined || reason === 'denied')).toBe(true);
 });
 
 test('who only pulls is told of no tag that waits, of no attachment that is not shown, nor who released it', async () => {

@@ -9,7 +9,6 @@ type Seen = Pick<Testimony, 'signer' | 'checks'>;
 const UNKNOWN: Signer = { name: 'unknown', ids: [] };
 
 const NOBODY = 'no key of this root made it';
-const HASHED_FIRST = 'signatures with Ed25519ph, which cosign 3 makes with Ed25519 keys, cannot be checked here';
 
 const KEY_CHECKS: Checks = {
   integrity: { outcome: 'pass', why: 'the signature is over these bytes' },
@@ -43,12 +42,7 @@ async function seenByKeys(root: KeysRoot, claim: Claim): Promise<Seen> {
     const isTheirs = await verifies(trusted.key, claim.signed, claim.signature);
     if (isTheirs) return { signer: signerOf(trusted), checks: KEY_CHECKS };
   }
-  return failed(mayBeHashedFirst(root, claim) ? `${NOBODY}; ${HASHED_FIRST}` : NOBODY);
-}
-
-/** Whether it has the form of what cosign 3 makes with one of the keys: who has such a key has to be told. */
-function mayBeHashedFirst(root: KeysRoot, claim: Claim): boolean {
-  return claim.signature.length === 64 && root.keys.some(({ key }) => key.asymmetricKeyType === 'ed25519');
+  return failed(NOBODY);
 }
 
 function signerOf({ file, spkiHash }: TrustedKey): Signer {

@@ -1,4 +1,5 @@
-import { constants, generateKeyPairSync, sign } from 'node:crypto';
+import { constants, createHash, generateKeyPairSync, sign } from 'node:crypto';
+import { ed25519ph } from '@noble/curves/ed25519.js';
 import { describe, expect, test } from 'vitest';
 import {
   type Signer,
@@ -31,6 +32,13 @@ const ed = (type: 'ed25519' | 'ed448'): Signer => {
   // Two calls: each type has an overload of its own.
   const { publicKey, privateKey } = type === 'ed25519' ? generateKeyPairSync(type) : generateKeyPairSync(type);
   return { publicKey, sign: (message) => sign(null, message, privateKey) };
+};
+
+/** Ed25519ph. RFC 8032, section 5.1. */
+const edHashed = (): Signer => {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const seed = Buffer.from(privateKey.export({ format: 'jwk' }).d ?? '', 'base64url');
+  return { publicKey, sign: (message) => Buffer.from(ed25519ph.sign(message, seed)) };
 };
 
 /** Signs as the other does, and does something to the signature. */
@@ -78,6 +86,7 @@ describe('a signature', () => {
     ['RSA of 2048 bits, PKCS#1 and SHA-256', rsa(2048)],
     ['RSA of 3072 bits, PKCS#1 and SHA-256', rsa(3072)],
     ['Ed25519 over the bytes', ed('ed25519')],
+    ['Ed25519 over their hash, as cosign 3.1 makes it', edHashed()],
     // A high s is as good as a low one: what counts are signers, never signatures.
     [
       'P-256 with a high s',
@@ -113,6 +122,17 @@ describe('a signature', () => {
     ['a byte after its end', changed(anEcSigner('P-256', 'sha256'), (der) => Buffer.concat([der, Buffer.of(0)]))],
     ['a byte missing', changed(anEcSigner('P-256', 'sha256'), (der) => der.subarray(0, -1))],
     ['r and s side by side, not in DER', changed(anEcSigner('P-256', 'sha256'), sideBySide)],
+    [
+      'Ed25519 over the hash and a bit changed',
+      changed(edHashed(), (bytes) => Buffer.from(bytes.map((byte, at) => (at === 40 ? byte ^ 1 : byte)))),
+    ],
+    [
+      'Ed25519 over what is the hash, without saying so',
+      ((signer: Signer) => ({
+        ...signer,
+        sign: (message: Buffer) => signer.sign(createHash('sha512').update(message).digest()),
+      }))(ed('ed25519')),
+    ],
     [
       'Ed25519 and a bit changed',
       changed(ed('ed25519'), (bytes) => Buffer.from(bytes.map((byte, at) => (at === 40 ? byte ^ 1 : byte)))),
