@@ -36,7 +36,7 @@ const STRICT: DecodeOptions = {
   requirePreferred: true,
   rejectFloats: true,
   rejectStreaming: true,
-  // Tag, array, map, array of certificates; attributes of others may hold a little more.
+  // cbor2 counts an array twice. Tag, array, map, array of certificates; attributes of others may hold a little more.
   maxDepth: 16,
 };
 

@@ -165,6 +165,17 @@ describe('a signature of notation says what is wrong with it, and hides no other
     expect((await findings()).filter(isBelieved)).toHaveLength(1);
   });
 
+  test('is listed as what its manifest does not say it is', async () => {
+    putEnvelope(shelf, subject, { format: 'jws', content: good, fields: { artifactType: 'application/spdx+json' } });
+    const lying: Shelf = {
+      ...shelf,
+      async *referrers(of) {
+        for await (const one of shelf.referrers(of)) yield { ...one, artifactType: SIGNATURE_TYPE };
+      },
+    };
+    expect(only(await findings(lying)).problem).toContain(`expected the artifact type ${SIGNATURE_TYPE}`);
+  });
+
   test('is in a manifest that is too large, vanished or cannot be read', async () => {
     putEnvelope(shelf, subject, { format: 'jws', content: good });
     const large: Shelf = {

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { hash } from 'node:crypto';
+import { constants, hash, sign } from 'node:crypto';
 import { ExtendedKeyUsage, ExtendedKeyUsageExtension, KeyUsageFlags, KeyUsagesExtension } from '@peculiar/x509';
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -90,6 +90,14 @@ describe.each(['jws', 'cose'] as const)('a signature of notation in %s', (format
     expect(await fails({ chain: [leaf, ca], ...asItIs })).toMatchObject({
       integrity: expect.stringContaining('PS256'),
     });
+  });
+
+  test('is refused with a salt that is not as long as the hash', async () => {
+    const leaf = await aCertificate(ca, { key: 'RSA-2048' });
+    const salted = (saltLength: number) => (signed: Uint8Array) =>
+      sign('sha256', signed, { key: leaf.privateKey, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength });
+    expect(await fails({ chain: [leaf, ca], signWith: salted(32) })).toEqual({});
+    expect(await fails({ chain: [leaf, ca], signWith: salted(20) })).toHaveProperty('integrity');
   });
 
   test('is not intact when another key made it, and then nothing it says counts', async () => {
