@@ -79,24 +79,21 @@ export async function insertVerdict(database: Sql, verdict: NewVerdict): Promise
   return rows.length === 1;
 }
 
+/** Has a manifest looked at again at once. What was found of it holds until then: something came, and can only add. */
+export async function reviewVerdict(database: Sql, repository: string, digest: Digest, now: number): Promise<void> {
+  await database.all(sql`
+    update verdicts set judge_at = ${now} where repository = ${repository} and digest = ${digest}`);
+}
+
 /**
- * Has a manifest looked at again at once.
- *
- * @param standing whether what was found of it holds until then: it does when something came, not when something went
+ * Has a manifest looked at again at once, and what stands through it: something went, and nothing that was found of them
+ * holds any more.
  */
-export async function reviewVerdict(
-  database: Sql,
-  { repository, digest, standing }: { repository: string; digest: Digest; standing: boolean },
-  now: number,
-): Promise<void> {
-  if (standing) {
-    await database.all(sql`
-      update verdicts set judge_at = ${now} where repository = ${repository} and digest = ${digest}`);
-    return;
-  }
+export async function voidVerdict(database: Sql, repository: string, digest: Digest, now: number): Promise<void> {
   await database.all(sql`
     update verdicts set judge_at = ${now}, changes = changes + 1, policy = ''
-    where repository = ${repository} and digest = ${digest}`);
+    where repository = ${repository} and (digest = ${digest} or via = ${digest}
+      or via in (select digest from verdicts where repository = ${repository} and via = ${digest}))`);
 }
 
 /** A verdict as it is to be. */

@@ -49,7 +49,7 @@ export interface Sight {
 
 /**
  * Asked before a tag moves, told what comes, and asked again by whoever reads. The registry knows no more of trust than
- * this. What goes needs no telling: {@link reviewVerdict} is enough.
+ * this. What goes needs no telling: {@link voidVerdict} is enough.
  */
 export interface Gate {
   /** Whether anything of the repository is held, withheld or looked at: else nobody need be asked. */

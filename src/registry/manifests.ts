@@ -132,15 +132,18 @@ export function openManifests(context: Context): Manifests {
 
     push: (push) => pushManifest(context, push),
 
-    remove: (repository, reference, origin) =>
-      metadata.transaction(async (inside) => {
+    async remove(repository, reference, origin) {
+      await metadata.transaction(async (inside) => {
         const act = { origin, now: context.clock() };
         const removed =
           reference.tag === undefined
             ? await removeManifest(inside, { repository, digest: reference.digest, why: 'deleted' }, act)
             : await withdrawTag(inside, { repository, name: reference.tag }, act);
         if (!removed) throw unknownManifest(reference);
-      }),
+      });
+      // It may have been what somebody vouched with.
+      context.gate.wake(repository, []);
+    },
   };
 }
 

@@ -6,7 +6,7 @@ import { type Removal, setAside } from '#metadata/removed.ts';
 import { reviewSubject } from '#metadata/reviews.ts';
 import type { Sql } from '#metadata/sql.ts';
 import { tagsAt } from '#metadata/tags.ts';
-import { deleteVerdict, reviewVerdict, verdictsVia } from '#metadata/verdicts.ts';
+import { deleteVerdict, voidVerdict } from '#metadata/verdicts.ts';
 import type { Digest } from '#oci/digest.ts';
 import { RegistryError } from '#oci/errors.ts';
 import { type Act, endTag } from './tags.ts';
@@ -35,12 +35,10 @@ export async function removeManifest(metadata: Sql, manifest: ManifestRemoval, a
   await requireUnnamed(metadata, repository, digest);
   for (const name of await tagsAt(metadata, repository, digest)) await endTag(metadata, { repository, name, why }, act);
   for (const { name } of await heldTagsAt(metadata, repository, digest)) await dropHeldTag(metadata, repository, name);
+  // What stood through it has to find something else; and it may have been what somebody vouched with.
+  await voidVerdict(metadata, repository, digest, now);
   await deleteVerdict(metadata, repository, digest);
-  // It may have been what somebody vouched with.
-  if (subject !== null) await reviewVerdict(metadata, { repository, digest: subject, standing: false }, now);
-  for (const one of await verdictsVia(metadata, repository, digest)) {
-    await reviewVerdict(metadata, { repository, digest: one, standing: false }, now);
-  }
+  if (subject !== null) await voidVerdict(metadata, repository, subject, now);
   const removal: Removal = { id: manifest.removal ?? randomUUID(), by: origin.actor, why };
   await setAside(metadata, repository, digest, { removal, now });
   await reviewSubject(metadata, repository, digest, now);

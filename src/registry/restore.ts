@@ -12,7 +12,6 @@ import {
   tagsEndedAt,
 } from '#metadata/tag-revisions.ts';
 import { findTag } from '#metadata/tags.ts';
-import { reviewVerdict } from '#metadata/verdicts.ts';
 import type { Digest } from '#oci/digest.ts';
 import { RegistryError } from '#oci/errors.ts';
 import type { Reference } from '#oci/reference.ts';
@@ -159,7 +158,6 @@ async function restoreCosignTags(metadata: Sql, repository: string, subject: Dig
     await putBack(metadata, repository, last.digest, act.now);
     if ((await findManifest(metadata, repository, last.digest)) === undefined) continue;
     await moveTag(metadata, { repository, name, digest: last.digest, why: 'restore' }, act);
-    await reviewVerdict(metadata, { repository, digest: subject, standing: true }, act.now);
     restored.push(last.digest);
   }
   return restored;

@@ -68,7 +68,7 @@ async function addSignature({ metadata, clock, graces }: Context, signature: New
     await recordEvent(inside, origin, { kind: 'signature.add', repository, digest, detail: { name } }, now);
     // What comes before its manifest, or for one that will never come, is looked at when its time is up.
     await reviewSubject(inside, repository, digest, now + graces.referrerMs);
-    await reviewVerdict(inside, { repository, digest, standing: true }, now);
+    await reviewVerdict(inside, repository, digest, now);
   });
 }
 

@@ -7,7 +7,7 @@ import { type HeldTag, dropHeldTag, holdTag } from '#metadata/held-tags.ts';
 import type { Sql } from '#metadata/sql.ts';
 import { type EndReason, endRevision, pushRevision } from '#metadata/tag-revisions.ts';
 import { deleteTag, findTag, setTag } from '#metadata/tags.ts';
-import { reviewVerdict } from '#metadata/verdicts.ts';
+import { reviewVerdict, voidVerdict } from '#metadata/verdicts.ts';
 import type { Digest } from '#oci/digest.ts';
 import { subjectOfTag } from '#oci/referrer-tag.ts';
 import type { Gate, Hold, TagMove } from './gate.ts';
@@ -70,6 +70,7 @@ async function place(
   const previous = await findTag(metadata, repository, name);
   await setTag(metadata, { repository, name, digest, by }, now);
   if (previous === digest) return;
+  await reviewSubjectOf(metadata, { repository, name, isMore: previous === undefined }, now);
   if (previous !== undefined) await endRevision(metadata, { repository, name, by, why: 'moved' }, now);
   await pushRevision(metadata, { repository, name, digest, by, why }, now);
   const detail = { why, ...(previous === undefined ? {} : { previous }) };
@@ -91,7 +92,7 @@ export async function endTag(metadata: Sql, end: TagEnd, { origin, now }: Act): 
   const { repository, name, why } = end;
   const digest = await findTag(metadata, repository, name);
   if (digest === undefined || !(await deleteTag(metadata, repository, name))) return undefined;
-  await reviewSubjectOf(metadata, repository, name, now);
+  await reviewSubjectOf(metadata, { repository, name, isMore: false }, now);
   await endRevision(metadata, { repository, name, by: origin.actor, why }, now);
   const kind: EventKind = 'tag.delete';
   await recordEvent(metadata, origin, { kind, repository, reference: name, digest, detail: { why } }, now);
@@ -113,8 +114,13 @@ export async function withdrawTag(
   return (await endTag(metadata, { repository, name, why: 'deleted' }, act)) !== undefined || held !== undefined;
 }
 
-/** Signatures went with the tag they had: what was found of the manifest they belong to no longer holds. */
-async function reviewSubjectOf(metadata: Sql, repository: string, name: string, now: number): Promise<void> {
+/** What signatures lie under one of cosign's tags has changed. Unless there are only more, what was found no longer holds. */
+async function reviewSubjectOf(
+  metadata: Sql,
+  { repository, name, isMore }: { repository: string; name: string; isMore: boolean },
+  now: number,
+): Promise<void> {
   const subject = subjectOfTag(name);
-  if (subject !== undefined) await reviewVerdict(metadata, { repository, digest: subject, standing: false }, now);
+  if (subject === undefined) return;
+  await (isMore ? reviewVerdict : voidVerdict)(metadata, repository, subject, now);
 }

@@ -58,7 +58,7 @@ export function openTrustGate(context: GateContext): Gate {
       const { repository, subjects } = arrival;
       const policy = policyOf(repository);
       if (policy === undefined) return;
-      for (const digest of subjects) await reviewVerdict(metadata, { repository, digest, standing: true }, now);
+      for (const digest of subjects) await reviewVerdict(metadata, repository, digest, now);
       await noteRepositoryPolicy(metadata, repository, policy.version);
       await enlist(context, metadata, { policy, arrival, now });
     },

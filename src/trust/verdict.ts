@@ -12,6 +12,7 @@ import {
   findVerdict,
   reviewVerdict,
   verdictsVia,
+  voidVerdict,
   writeVerdict,
 } from '#metadata/verdicts.ts';
 import type { Digest } from '#oci/digest.ts';
@@ -135,8 +136,8 @@ export async function writeJudgement(
   const verdicts = new Verdicts(metadata, { repository, policy, now, judgeAt: now + judgeAgainMs });
   // What came since is looked at next: it can only add. So whoever attaches without end holds up no verdict.
   const isMoreToSee = (before?.judgeAt ?? -1) >= judgement.startedAt && (before?.judgeAt ?? Infinity) <= now;
-  await verdicts.write(digest, standing, evidenceText(examination.seen));
-  if (isMoreToSee) await reviewVerdict(metadata, { repository, digest, standing: true }, now);
+  await verdicts.judge(digest, standing, evidenceText(examination.seen));
+  if (isMoreToSee) await reviewVerdict(metadata, repository, digest, now);
   if (before?.isSatisfied === 1 && before.via === null && !standing.isSatisfied) {
     const event = { kind: 'image.block', repository, digest, reason: standing.summary } as const;
     await recordEvent(metadata, GATE, event, now);
@@ -148,7 +149,7 @@ export async function writeJudgement(
   }
   // Whatever stood through this one and was not reached has to find something else to stand on.
   for (const other of await verdictsVia(metadata, repository, digest)) {
-    if (!followers.has(other)) await reviewVerdict(metadata, { repository, digest: other, standing: false }, now);
+    if (!followers.has(other)) await voidVerdict(metadata, repository, other, now);
   }
   return true;
 }
@@ -163,11 +164,31 @@ class Verdicts {
     this.#frame = frame;
   }
 
+  /** What was examined itself is looked at again one day. */
+  async judge(digest: Digest, standing: Standing, evidence: string): Promise<void> {
+    const judgeAt = Math.min(this.#frame.judgeAt, standing.goodUntil);
+    await this.#write(digest, standing, { evidence, judgeAt });
+  }
+
+  /** What stands through another is looked at with that, unless it stands on its own or nothing has changed. */
+  async #follow(digest: Digest, standing: Standing): Promise<void> {
+    const { repository, policy, now } = this.#frame;
+    const row = await findVerdict(this.#metadata, repository, digest);
+    if (row !== undefined && row.via === null && isSatisfiedNow(row, policy, now)) return;
+    if (row === undefined || !isSame(row, standing, policy)) {
+      await this.#write(digest, standing, { evidence: null, judgeAt: null });
+    }
+  }
+
   /** With it, tags move that waited for it. */
-  async write(digest: Digest, standing: Standing, evidence: string | null): Promise<void> {
-    const { repository, policy, now, judgeAt } = this.#frame;
-    const row = { repository, digest, ...standing, policy: policy.version, judgedAt: now, evidence };
-    await writeVerdict(this.#metadata, { ...row, judgeAt: Math.min(judgeAt, standing.goodUntil) });
+  async #write(
+    digest: Digest,
+    standing: Standing,
+    rest: { readonly evidence: string | null; readonly judgeAt: number | null },
+  ): Promise<void> {
+    const { repository, policy, now } = this.#frame;
+    const row = { repository, digest, ...standing, policy: policy.version, judgedAt: now };
+    await writeVerdict(this.#metadata, { ...row, ...rest });
     if (!standing.isSatisfied) return;
     for (const held of await heldTagsAt(this.#metadata, repository, digest)) {
       await publishTag(this.#metadata, held, standing.summary, { origin: GATE, now });
@@ -182,8 +203,7 @@ class Verdicts {
   ): Promise<void> {
     const summary = `attached to ${via}, and seen by whoever sees that`;
     for (const digest of attached) {
-      if (await this.#standsAlone(digest)) continue;
-      await this.write(digest, { isSatisfied, isWithheld, goodUntil, via, summary }, null);
+      await this.#follow(digest, { isSatisfied, isWithheld, goodUntil, via, summary });
     }
   }
 
@@ -198,19 +218,22 @@ class Verdicts {
         if (reached.has(digest) || digest === index || reached.size >= DESCENDANTS_MAX) continue;
         reached.add(digest);
         next.push(...(await namedBy(this.#metadata, repository, digest)));
-        if (await this.#standsAlone(digest)) continue;
         const words = `covered by ${index}, which names it: ${summary}`;
-        const standing = { isSatisfied: true, isWithheld: false, goodUntil, via: index, summary: words };
-        await this.write(digest, standing, null);
+        await this.#follow(digest, { isSatisfied: true, isWithheld: false, goodUntil, via: index, summary: words });
       }
       level = next;
     }
     return reached;
   }
+}
 
-  async #standsAlone(digest: Digest): Promise<boolean> {
-    const { repository, policy, now } = this.#frame;
-    const row = await findVerdict(this.#metadata, repository, digest);
-    return row !== undefined && row.via === null && isSatisfiedNow(row, policy, now);
-  }
+function isSame(row: VerdictRow, standing: Standing, policy: Policy): boolean {
+  return (
+    row.policy === policy.version &&
+    row.judgeAt === null &&
+    row.via === standing.via &&
+    row.goodUntil === standing.goodUntil &&
+    (row.isSatisfied === 1) === standing.isSatisfied &&
+    (row.isWithheld === 1) === standing.isWithheld
+  );
 }

@@ -351,6 +351,33 @@ describe('pull: enforce', () => {
     expect(await seen(viewer, '1.0')).toBe(image.digest);
   });
 
+  test.each<[string, (index: TestManifest, signature: TestManifest) => Promise<unknown>]>([
+    ['signature', (_, { digest }) => call(gatehouse.url, { method: 'DELETE', path: `/v2/${R}/manifests/${digest}` })],
+    ['key', () => configure({ mode: 'hold', pull: 'enforce' }, [other])],
+  ])('with the %s of an index its children and what is attached to it are gone at once', async (_, takeAway) => {
+    const children = [aManifest(), aManifest()];
+    for (const child of children) await push(child);
+    const index = anIndex(children);
+    await push(index, 'multi');
+    const attestation = bundleFor(index, release, { predicateType: 'https://slsa.dev/provenance/v1' });
+    await push(attestation);
+    const signature = await sign(index);
+    await comesTrue(() => seen(viewer, 'multi'), index.digest);
+    const all = [...children, attestation, index].map(({ digest }) => digest);
+    expect(await Promise.all(all.map((digest) => seen(viewer, digest)))).toEqual(all);
+    await takeAway(index, signature);
+    expect(await Promise.all(all.map((digest) => seen(viewer, digest)))).toEqual(all.map(() => 404));
+  });
+
+  test('a tag of cosign that is deleted vouches for nothing any more', async () => {
+    const image = aManifest();
+    await push(image, '1.0');
+    await push(legacyFor(image, release), tagOf(image));
+    await comesTrue(() => seen(viewer, '1.0'), image.digest);
+    await call(gatehouse.url, { method: 'DELETE', path: `/v2/${R}/manifests/${tagOf(image)}` });
+    expect(await seen(viewer, '1.0')).toBe(404);
+  });
+
   test('a signature that is deleted vouches for nothing any more', async () => {
     const image = aManifest();
     await push(image, '1.0');
