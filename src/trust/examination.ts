@@ -38,6 +38,7 @@ export async function examine(subject: Subject, shelf: Shelf, options: Examinati
   const { policy, at } = options;
   const deadline = performance.now() + TIME_MAX_MS;
   const seen: SeenSignature[] = [];
+  const attachments = new Attachments();
   let isCutShort = false;
   for await (const { format, signature } of candidates(subject, shelf, options.formats)) {
     if (seen.length >= SIGNATURES_MAX || performance.now() > deadline) {
@@ -45,7 +46,9 @@ export async function examine(subject: Subject, shelf: Shelf, options: Examinati
       break;
     }
     const { source, manifest } = signature;
-    seen.push({ ...(await signature.check(policy.roots, at)), format, source, manifest });
+    const finding = await signature.check(policy.roots, at);
+    seen.push({ ...finding, format, source, manifest });
+    if (finding.isAboutSubject) attachments.add(signature);
   }
   const outcome = judgeFindings(policy, subject.repository, withoutPast(seen, at));
   const summary = isCutShort
@@ -54,7 +57,7 @@ export async function examine(subject: Subject, shelf: Shelf, options: Examinati
   return {
     outcome: summary === undefined ? outcome : { ...outcome, summary },
     seen,
-    attachments: await attachmentsOf(subject, shelf, seen),
+    attachments: await withIndexes(subject, shelf, attachments.whole()),
   };
 }
 
@@ -75,22 +78,50 @@ async function* candidates(
 }
 
 /**
- * What is about the subject, and the index of it under the tag that clients without the referrers API read, if it names
- * nothing else. Distribution Spec v1.1.1, "Referrers Tag Schema".
+ * Manifests that hold what is about the subject, and nothing else: an image does not become an attachment by having a
+ * signature among its layers.
  */
-async function attachmentsOf(
+class Attachments {
+  readonly #found = new Map<Digest, { readonly of: readonly Digest[]; readonly about: Set<Digest> }>();
+
+  add({ manifest, part }: Signature): void {
+    if (manifest === undefined) return;
+    const found = this.#found.get(manifest) ?? { of: part?.of ?? [], about: new Set() };
+    if (part !== undefined) found.about.add(part.layer);
+    this.#found.set(manifest, found);
+  }
+
+  whole(): ReadonlySet<Digest> {
+    const whole = [...this.#found].filter(([, { of, about }]) => of.every((layer) => about.has(layer)));
+    return new Set(whole.map(([manifest]) => manifest));
+  }
+}
+
+/**
+ * With the index of them under the tag that clients without the referrers API read, if it names nothing else.
+ * Distribution Spec v1.1.1, "Referrers Tag Schema".
+ */
+async function withIndexes(
   { digest }: Subject,
   shelf: Shelf,
-  seen: readonly SeenSignature[],
+  attachments: ReadonlySet<Digest>,
 ): Promise<readonly Digest[]> {
-  const about = new Set<Digest>();
-  for (const { isAboutSubject, manifest } of seen) if (isAboutSubject && manifest !== undefined) about.add(manifest);
-  if (about.size === 0) return [];
+  const all = new Set(attachments);
+  if (all.size === 0) return [];
   for (const tag of referrerTagsOf(digest).filter(isIndexTag)) {
-    const index = await shelf.manifest({ tag });
+    const index = await readable(() => shelf.manifest({ tag }));
     const children = index?.manifest.children ?? [];
-    const isAll = children.length > 0 && children.every((child) => about.has(child.digest));
-    if (index !== undefined && isAll) about.add(index.digest);
+    const isAll = children.length > 0 && children.every((child) => attachments.has(child.digest));
+    if (index !== undefined && isAll) all.add(index.digest);
   }
-  return [...about];
+  return [...all];
+}
+
+/** An index that lies there damaged is none, and keeps nobody from judging the rest. */
+async function readable<T>(read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch {
+    return undefined;
+  }
 }

@@ -43,6 +43,12 @@ export interface Shelf {
   signatures(subject: Digest): Promise<readonly ShelvedSignature[]>;
 }
 
+/** A layer, and all layers of its manifest. */
+export interface Part {
+  readonly layer: Digest;
+  readonly of: readonly Digest[];
+}
+
 /** Something that may be a signature. */
 export interface Signature {
   /** Name of its format. */
@@ -51,6 +57,8 @@ export interface Signature {
   readonly source: string;
   /** The manifest it came in; undefined for what came in none. */
   readonly manifest: Digest | undefined;
+  /** Which layer of its manifest it is, when that may have others; left out: it has none. */
+  readonly part?: Part | undefined;
   /**
    * Holds it against every root of its kind. No clock and no network: `at` is the moment to judge at, milliseconds since
    * the epoch, and the roots hold every key, log and list. Never throws: whatever is wrong is in the finding.

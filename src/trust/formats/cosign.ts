@@ -24,8 +24,9 @@ export const cosign: SignatureFormat = {
 };
 
 function signatureOf(candidate: Candidate, subject: Digest): Signature {
-  const { source, manifest } = candidate;
-  return { format: 'cosign', source, manifest, check: async (roots) => await findingOf(candidate, subject, roots) };
+  const { source, manifest, part } = candidate;
+  const check: Signature['check'] = async (roots) => await findingOf(candidate, subject, roots);
+  return { format: 'cosign', source, manifest, part, check };
 }
 
 async function findingOf(candidate: Candidate, subject: Digest, roots: readonly Root[]): Promise<Finding> {

@@ -1,6 +1,6 @@
 import { type Digest, algorithmOf, hexOf } from '#oci/digest.ts';
 import type { Descriptor } from '#oci/manifest.ts';
-import type { ReferrerEntry, Shelf, ShelvedManifest, Subject } from '../format.ts';
+import type { Part, ReferrerEntry, Shelf, ShelvedManifest, Subject } from '../format.ts';
 import { BUNDLE_MAX_BYTES } from './bundle.ts';
 import { type Layout, layoutOfArtifact, layoutOfLayer, layoutOfManifest } from './layout.ts';
 import { PAYLOAD_MAX_BYTES } from './legacy-payload.ts';
@@ -15,6 +15,7 @@ interface Place {
   /** Where it was found, in words. */
   readonly source: string;
   readonly manifest: Digest | undefined;
+  readonly part?: Part;
 }
 
 interface Unread {
@@ -106,11 +107,12 @@ function* layersOf(shelved: ShelvedManifest, source: string, layout: Layout | un
   const { digest: manifest } = shelved;
   const { layers } = shelved.manifest;
   if (layers.length === 0 && layout !== undefined) yield { source, manifest, problem: 'it has no layers' };
+  const of = layers.map((layer) => layer.digest);
   for (const [index, layer] of layers.slice(0, MAX_LAYERS).entries()) {
     const held = layoutOfLayer(layer.mediaType) ?? layout;
     if (held === undefined) continue;
     const place = layers.length === 1 ? source : `${source}, layer ${index + 1}`;
-    yield { source: place, manifest, layout: held, layer };
+    yield { source: place, manifest, part: { layer: layer.digest, of }, layout: held, layer };
   }
   if (layers.length > MAX_LAYERS && layout !== undefined) {
     yield { source, manifest, problem: `only the first ${MAX_LAYERS} of its ${layers.length} layers are looked at` };
@@ -121,8 +123,7 @@ function readerOf(shelf: Shelf): (found: Found) => Promise<Candidate> {
   let largeBytes = LARGE_MAX_BYTES;
   return async (found) => {
     if ('problem' in found) return found;
-    const { source, manifest, layout, layer } = found;
-    const place = { source, manifest };
+    const { layout, layer, ...place } = found;
     const maxBytes = MAX_BYTES[layout];
     if (layer.size > maxBytes) {
       return { ...place, problem: `expected at most ${maxBytes} bytes, found ${layer.size}` };
