@@ -135,30 +135,41 @@ async function bringBack(metadata: Sql, repository: string, root: Digest, act: G
   const waiting = [root];
   for (let digest = waiting.pop(); digest !== undefined; digest = waiting.pop()) {
     const children = await removedTargets(metadata, repository, digest, 'manifest');
-    if (await putBack(metadata, repository, digest, act.now)) {
-      back.push(digest);
-      const subject = await findSubjectOf(metadata, repository, digest);
-      const subjects = subject === null || subject === undefined ? [] : [subject];
-      await act.gate.arrived(metadata, { repository, digest, wasHere: false, subjects }, act.now);
-      await recordEvent(metadata, act.origin, { kind: 'manifest.restore', repository, digest }, act.now);
-    }
+    if (await comeBack(metadata, repository, digest, act)) back.push(digest);
     waiting.push(...children, ...(await removedReferrers(metadata, repository, digest)));
-    waiting.push(...(await restoreCosignTags(metadata, repository, digest, act)));
+    const signatures = await restoreCosignTags(metadata, repository, digest, act);
+    back.push(...signatures.filter(({ wasGone }) => wasGone).map((one) => one.digest));
+    waiting.push(...signatures.map((one) => one.digest));
   }
   return back;
 }
 
+/** Puts back one manifest, and tells whoever has to know; returns false when it was not removed. */
+async function comeBack(metadata: Sql, repository: string, digest: Digest, act: GatedAct): Promise<boolean> {
+  if (!(await putBack(metadata, repository, digest, act.now))) return false;
+  const subject = await findSubjectOf(metadata, repository, digest);
+  const subjects = subject === null || subject === undefined ? [] : [subject];
+  await act.gate.arrived(metadata, { repository, digest, wasHere: false, subjects }, act.now);
+  await recordEvent(metadata, act.origin, { kind: 'manifest.restore', repository, digest }, act.now);
+  return true;
+}
+
 /** Signatures under cosign's tags that are gone; returns the manifests they are to point at. */
-async function restoreCosignTags(metadata: Sql, repository: string, subject: Digest, act: GatedAct): Promise<Digest[]> {
-  const restored: Digest[] = [];
+async function restoreCosignTags(
+  metadata: Sql,
+  repository: string,
+  subject: Digest,
+  act: GatedAct,
+): Promise<{ digest: Digest; wasGone: boolean }[]> {
+  const restored: { digest: Digest; wasGone: boolean }[] = [];
   for (const name of referrerTagsOf(subject)) {
     if ((await findTag(metadata, repository, name)) !== undefined) continue;
     const [last] = await revisionsOf(metadata, repository, name, { limit: 1 });
     if (last === undefined) continue;
-    await putBack(metadata, repository, last.digest, act.now);
+    const wasGone = await comeBack(metadata, repository, last.digest, act);
     if ((await findManifest(metadata, repository, last.digest)) === undefined) continue;
     await moveTag(metadata, { repository, name, digest: last.digest, why: 'restore' }, act);
-    restored.push(last.digest);
+    restored.push({ digest: last.digest, wasGone });
   }
   return restored;
 }

@@ -89,6 +89,7 @@ describe.each(damages)('%s', (name, damage) => {
     await here.push(good, tagOf(image));
     await here.push(image, '1.0');
     await comesTrue(() => here.seen(viewer, '1.0'), image.digest);
+    expect((await explained(image)).state).toBe('visible');
   });
 
   test('in the list of attachments keeps no signature from counting', async () => {
@@ -100,5 +101,6 @@ describe.each(damages)('%s', (name, damage) => {
     await damage(await fileOf(list.digest));
     await here.push(image, '1.0');
     await comesTrue(() => here.seen(viewer, '1.0'), image.digest);
+    expect((await explained(image)).state).toBe('visible');
   });
 });

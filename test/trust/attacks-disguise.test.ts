@@ -177,4 +177,5 @@ test('genuine attachments of several layers are seen', async () => {
   });
   await here.push({ ...both, blobs: [EMPTY, ...one.blobs, ...two.blobs] }, tagOf(image));
   await comesTrue(() => here.seen(viewer, tagOf(image)), both.digest);
+  expect(await here.seen(viewer, both.digest)).toBe(both.digest);
 });
