@@ -43,7 +43,8 @@ export async function moveTag(metadata: Sql, move: TagMove, act: GatedAct): Prom
     await recordEvent(metadata, origin, event, now);
     return hold;
   }
-  if (gate.guards(repository)) await dropHeldTag(metadata, repository, name);
+  // Also where nothing is held any more: another process may not know that yet.
+  await dropHeldTag(metadata, repository, name);
   await place(metadata, { ...move, by: origin.actor }, act);
   return undefined;
 }
