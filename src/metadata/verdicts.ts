@@ -113,16 +113,18 @@ export interface Judged {
 
 /** Writes a verdict over whatever there was; who released the manifest stays. */
 export async function writeVerdict(database: Sql, verdict: Judged): Promise<void> {
+  // Whoever examined it at the same time saw less, or more: they have to look again.
+  const changes = verdict.evidence === null ? 0 : 1;
   await database.all(sql`
     insert into verdicts (repository, digest, policy, is_satisfied, via, is_withheld, judged_at, good_until, judge_at,
       changes, summary, evidence)
     values (${verdict.repository}, ${verdict.digest}, ${verdict.policy}, ${verdict.isSatisfied ? 1 : 0}, ${verdict.via},
-      ${verdict.isWithheld ? 1 : 0}, ${verdict.judgedAt}, ${verdict.goodUntil}, ${verdict.judgeAt}, 0,
+      ${verdict.isWithheld ? 1 : 0}, ${verdict.judgedAt}, ${verdict.goodUntil}, ${verdict.judgeAt}, ${changes},
       ${verdict.summary}, ${verdict.evidence})
     on conflict (repository, digest) do update set policy = excluded.policy, is_satisfied = excluded.is_satisfied,
       via = excluded.via, is_withheld = excluded.is_withheld, judged_at = excluded.judged_at,
-      good_until = excluded.good_until, judge_at = excluded.judge_at, summary = excluded.summary,
-      evidence = excluded.evidence`);
+      good_until = excluded.good_until, judge_at = excluded.judge_at, changes = verdicts.changes + excluded.changes,
+      summary = excluded.summary, evidence = excluded.evidence`);
 }
 
 /** Says that somebody lets a manifest pass whatever the policy says of it. */

@@ -22,7 +22,7 @@ import type { Approach, Arrival, Gate, Ruling, Sight, TagMove } from '#registry/
 import { hintsFor } from './hints.ts';
 import type { Judge, JudgeContext } from './judge.ts';
 import { type Outcome, type Policy, isActive, judgeFindings } from './policy.ts';
-import { isCurrent, passes, standingOf, writeJudgement } from './verdict.ts';
+import { isCurrent, listedAs, passes, standingOf, writeJudgement } from './verdict.ts';
 
 export interface GateContext
   extends Pick<JudgeContext, 'metadata' | 'clock' | 'policies' | 'judgeAgainMs' | 'onError'> {
@@ -96,6 +96,10 @@ async function rule(
   if (mode === 'strict' && move.why === 'push')
     throw refusal(context, policy, { move, outcome: unsigned(policy, repository) });
   if ((await findTag(metadata, repository, name)) === digest) return 'pass';
+  // A verdict that lapsed, or was made by a clock that went wrong, says nothing: it may well pass.
+  if (row !== undefined && !isCurrent(row, policy, now)) {
+    await reviewVerdict(metadata, repository, digest, now);
+  }
   const why = row?.summary || unsigned(policy, repository).summary;
   return { hold: { lapsesAt: now + holdFor, why } };
 }
@@ -106,7 +110,7 @@ async function requireSatisfied(context: GateContext, policy: Policy, approach: 
   const { repository, digest } = approach;
   const row = await findVerdict(metadata, repository, digest);
   if (passes(row, policy, clock())) return;
-  const judgement = { ...(await judge.look(approach, policy)), changes: row?.changes ?? 0 };
+  const judgement = { ...(await judge.look(approach, policy)), listed: listedAs(row) };
   const { isSatisfied } = await standingOf(metadata, judgement, clock());
   if (!isSatisfied) {
     const [name = ''] = approach.tags;

@@ -13,7 +13,7 @@ import type { SignatureFormat, Subject } from './format.ts';
 import type { Policies } from './policies.ts';
 import { type Policy, isActive } from './policy.ts';
 import { openShelf } from './shelf.ts';
-import { type Judgement, writeJudgement } from './verdict.ts';
+import { type Judgement, type Listed, listedAs, writeJudgement } from './verdict.ts';
 
 /** What judging works with. */
 export interface JudgeContext {
@@ -106,7 +106,7 @@ export function openJudge(context: JudgeContext): Judge {
 
   return {
     judge,
-    look: (subject, policy) => look(context, subject, { policy, changes: 0 }),
+    look: (subject, policy) => look(context, subject, { policy, listed: listedAs(undefined) }),
     wake(places) {
       const run = wake(places).catch(onError);
       background.add(run);
@@ -123,14 +123,14 @@ export function openJudge(context: JudgeContext): Judge {
 async function look(
   context: JudgeContext,
   subject: Subject,
-  { policy, changes }: { policy: Policy; changes: number },
+  { policy, listed }: { policy: Policy; listed: Listed },
 ): Promise<Judgement> {
   const { repository, digest } = subject;
   const { clock } = context;
   const startedAt = clock();
   const options = { formats: await context.formats(), policy, at: startedAt };
   const examination = await examine(subject, openShelf(context, repository), options);
-  return { repository, digest, policy, examination, startedAt, changes };
+  return { repository, digest, policy, examination, startedAt, listed };
 }
 
 /** A manifest that is gone, or of a repository without a policy, needs no verdict any more. */
@@ -140,7 +140,7 @@ async function prepare(context: JudgeContext, { repository, digest }: Place): Pr
   const row = await findVerdict(metadata, repository, digest);
   const manifest = await findManifest(metadata, repository, digest);
   if (manifest === undefined || policy === undefined || !isActive(policy)) return undefined;
-  return await look(context, { repository, ...manifest }, { policy, changes: row?.changes ?? 0 });
+  return await look(context, { repository, ...manifest }, { policy, listed: listedAs(row) });
 }
 
 async function judgeUntilWritten(context: JudgeContext, place: Place): Promise<void> {

@@ -31,15 +31,23 @@ const DEPTH_MAX = 8;
 const DESCENDANTS_MAX = 10_000;
 const PARENTS_MAX = 1000;
 
+/** What an examination that is to be written has to know of the verdict before it. */
+export interface Listed {
+  /** How often it had become void, or was written. */
+  readonly changes: number;
+  readonly judgeAt: number | null;
+}
+
 /** A manifest that was examined. */
 export interface Judgement {
   readonly repository: string;
   readonly digest: Digest;
   readonly policy: Policy;
   readonly examination: Examination;
-  /** When the examination began, milliseconds since the epoch, and how often verdicts had become void by then. */
+  /** When the examination began, milliseconds since the epoch. */
   readonly startedAt: number;
-  readonly changes: number;
+  /** How it stood in the list then. */
+  readonly listed: Listed;
 }
 
 /** How a manifest stands, and through what. */
@@ -122,7 +130,8 @@ async function attachedTo(
  * Writes a verdict and what follows from it.
  *
  * @param judgeAgainMs after how long it is to be looked at again
- * @returns false when verdicts became void since the examination began: nothing is written, and it is to be repeated
+ * @returns false when the verdict became void or was written since the examination began: nothing is written, and it is to
+ *   be repeated
  */
 export async function writeJudgement(
   metadata: Sql,
@@ -131,11 +140,11 @@ export async function writeJudgement(
 ): Promise<boolean> {
   const { repository, digest, policy, examination } = judgement;
   const before = await findVerdict(metadata, repository, digest);
-  if ((before?.changes ?? 0) !== judgement.changes) return false;
+  if ((before?.changes ?? 0) !== judgement.listed.changes) return false;
   const standing = await standingOf(metadata, judgement, now);
   const verdicts = new Verdicts(metadata, { repository, policy, now, judgeAt: now + judgeAgainMs });
   // What came since is looked at next: it can only add. So whoever attaches without end holds up no verdict.
-  const isMoreToSee = (before?.judgeAt ?? -1) >= judgement.startedAt && (before?.judgeAt ?? Infinity) <= now;
+  const isMoreToSee = cameSince(before?.judgeAt ?? null, judgement, now);
   await verdicts.judge(digest, standing, evidenceText(examination.seen));
   if (isMoreToSee) await reviewVerdict(metadata, repository, digest, now);
   if (before?.isSatisfied === 1 && before.via === null && !standing.isSatisfied) {
@@ -152,6 +161,16 @@ export async function writeJudgement(
     if (!followers.has(other)) await voidVerdict(metadata, repository, other, now);
   }
   return true;
+}
+
+/** Whether something came since the examination began, by whatever clock. */
+function cameSince(judgeAt: number | null, { startedAt, listed }: Judgement, now: number): boolean {
+  return judgeAt !== null && judgeAt <= now + SKEW_MS && (judgeAt >= startedAt || judgeAt !== listed.judgeAt);
+}
+
+/** How a manifest stands in the list that has this verdict, or none. */
+export function listedAs(row: VerdictRow | undefined): Listed {
+  return { changes: row?.changes ?? 0, judgeAt: row?.judgeAt ?? null };
 }
 
 /** Writes the verdicts of one judgement. */

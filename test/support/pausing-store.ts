@@ -1,7 +1,7 @@
 import type { BlobStore } from '#storage/driver.ts';
 
 /** What a store can be told to stop before, or after. */
-export type Moment = 'before write' | 'after write' | 'before delete' | 'after delete';
+export type Moment = 'before read' | 'before write' | 'after write' | 'before delete' | 'after delete';
 
 /**
  * A store that stops at a moment, once, for as long as it takes to do something else: the way to play two acts against
@@ -17,6 +17,10 @@ export function pausing(store: BlobStore, moment: Moment, meanwhile: () => Promi
   };
   return {
     ...store,
+    async read(key) {
+      await at('before read');
+      return await store.read(key);
+    },
     async write(key, body) {
       await at('before write');
       const written = await store.write(key, body);

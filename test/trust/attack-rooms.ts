@@ -7,6 +7,7 @@ import type { Digest } from '#oci/digest.ts';
 import type { Context } from '#registry/context.ts';
 import { type Registry, openRegistry } from '#registry/open.ts';
 import { type History, openHistory } from '#registry/restore.ts';
+import type { BlobStore } from '#storage/driver.ts';
 import { pushOf } from '#test/support/history.ts';
 import { type TestManifest, aManifest } from '#test/support/images.ts';
 import { ORIGIN, type Rooms, bodyOf, openRooms } from '#test/support/rooms.ts';
@@ -34,20 +35,27 @@ export interface Process {
 
 export const R = 'team-a/app';
 
+/** What a process has that others do not. */
+export interface Differing {
+  /** How far its clock is ahead, milliseconds. */
+  readonly aheadMs?: number;
+  readonly store?: BlobStore;
+}
+
 export interface GatedRooms extends Process {
   readonly rooms: Rooms;
   /** What the policy says from the next look on. */
   configure(policy: object, keys?: readonly TestSigner[]): Promise<void>;
-  /** Another process over the same rooms, whose clock differs by so many milliseconds. */
-  another(aheadMs?: number): Promise<Process>;
+  /** Another process over the same rooms. */
+  another(differing?: Differing): Promise<Process>;
   close(): Promise<void>;
 }
 
 export async function openGatedRooms(policy: object = {}): Promise<GatedRooms> {
   const rooms = await openRooms();
   let options = await optionsOf(rooms, policy, [RELEASE]);
-  const start = (aheadMs = 0): Promise<Process> =>
-    openProcess(rooms, { clock: () => rooms.context.clock() + aheadMs, read: async () => options });
+  const start = ({ aheadMs = 0, store = rooms.context.store }: Differing = {}): Promise<Process> =>
+    openProcess({ ...rooms.context, store, clock: () => rooms.context.clock() + aheadMs }, async () => options);
   const process = await start();
   return {
     ...process,
@@ -71,12 +79,9 @@ async function optionsOf({ folder }: Rooms, policy: object, keys: readonly TestS
   return trustOptions.parse({ roots: { release: { keys: [file] } }, policies });
 }
 
-async function openProcess(
-  rooms: Rooms,
-  { clock, read }: { clock: () => number; read: () => Promise<TrustOptions> },
-): Promise<Process> {
-  const trust = await openTrust({ ...rooms.context, clock, host: undefined, options: await read(), read });
-  const context: Context = { ...rooms.context, clock, gate: trust.gate };
+async function openProcess(base: Context, read: () => Promise<TrustOptions>): Promise<Process> {
+  const trust = await openTrust({ ...base, host: undefined, options: await read(), read });
+  const context: Context = { ...base, gate: trust.gate };
   const registry = openRegistry(context);
   const process: Process = {
     trust,
