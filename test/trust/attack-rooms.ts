@@ -27,7 +27,7 @@ export interface Process {
   /** Pushes a signature and waits until it was judged. */
   sign(image: TestManifest, by?: TestSigner): Promise<TestManifest>;
   /** What those who only pull get; undefined: nothing. */
-  seen(reference: string | Digest, eyes?: 'insider' | 'outsider'): Promise<Digest | undefined>;
+  seen(reference: string, eyes?: 'insider' | 'outsider'): Promise<Digest | undefined>;
   remove(digest: Digest): Promise<void>;
   /** Does what the job does. */
   work(): Promise<{ judged: number; lapsed: number }>;
