@@ -81,8 +81,10 @@ export async function insertVerdict(database: Sql, verdict: NewVerdict): Promise
 
 /** Has a manifest looked at again at once. What was found of it holds until then: something came, and can only add. */
 export async function reviewVerdict(database: Sql, repository: string, digest: Digest, now: number): Promise<void> {
+  // Never the moment at which it was due already: whoever is judging it has to notice, whatever clocks say.
   await database.all(sql`
-    update verdicts set judge_at = ${now} where repository = ${repository} and digest = ${digest}`);
+    update verdicts set judge_at = case when judge_at <= ${now} then judge_at - 1 else ${now} end
+    where repository = ${repository} and digest = ${digest}`);
 }
 
 /**

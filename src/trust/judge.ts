@@ -127,10 +127,9 @@ async function look(
 ): Promise<Judgement> {
   const { repository, digest } = subject;
   const { clock } = context;
-  const startedAt = clock();
-  const options = { formats: await context.formats(), policy, at: startedAt };
+  const options = { formats: await context.formats(), policy, at: clock() };
   const examination = await examine(subject, openShelf(context, repository), options);
-  return { repository, digest, policy, examination, startedAt, listed };
+  return { repository, digest, policy, examination, listed };
 }
 
 /** A manifest that is gone, or of a repository without a policy, needs no verdict any more. */

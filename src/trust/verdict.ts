@@ -44,9 +44,7 @@ export interface Judgement {
   readonly digest: Digest;
   readonly policy: Policy;
   readonly examination: Examination;
-  /** When the examination began, milliseconds since the epoch. */
-  readonly startedAt: number;
-  /** How it stood in the list then. */
+  /** How it stood in the list when the examination began. */
   readonly listed: Listed;
 }
 
@@ -163,9 +161,9 @@ export async function writeJudgement(
   return true;
 }
 
-/** Whether something came since the examination began, by whatever clock. */
-function cameSince(judgeAt: number | null, { startedAt, listed }: Judgement, now: number): boolean {
-  return judgeAt !== null && judgeAt <= now + SKEW_MS && (judgeAt >= startedAt || judgeAt !== listed.judgeAt);
+/** Whether something came since the examination began: that made it due, at another moment than it was. */
+function cameSince(judgeAt: number | null, { listed }: Judgement, now: number): boolean {
+  return judgeAt !== null && judgeAt !== listed.judgeAt && judgeAt < now + SKEW_MS;
 }
 
 /** How a manifest stands in the list that has this verdict, or none. */

@@ -1,6 +1,7 @@
 /*
  * The rooms below http with a gate that asks for the release key, and a clock that the test sets.
  */
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '#oci/digest.ts';
@@ -39,12 +40,14 @@ export const R = 'team-a/app';
 export interface Differing {
   /** How far its clock is ahead, milliseconds. */
   readonly aheadMs?: number;
+  /** Its clock, when it has one of its own. */
+  readonly clock?: () => number;
   readonly store?: BlobStore;
 }
 
 export interface GatedRooms extends Process {
   readonly rooms: Rooms;
-  /** What the policy says from the next look on. */
+  /** What the policy says from the next look on; the root corp is there once `corp.pem` is in the folder. */
   configure(policy: object, keys?: readonly TestSigner[]): Promise<void>;
   /** Another process over the same rooms. */
   another(differing?: Differing): Promise<Process>;
@@ -54,8 +57,10 @@ export interface GatedRooms extends Process {
 export async function openGatedRooms(policy: object = {}): Promise<GatedRooms> {
   const rooms = await openRooms();
   let options = await optionsOf(rooms, policy, [RELEASE]);
-  const start = ({ aheadMs = 0, store = rooms.context.store }: Differing = {}): Promise<Process> =>
-    openProcess({ ...rooms.context, store, clock: () => rooms.context.clock() + aheadMs }, async () => options);
+  const start = ({ aheadMs = 0, clock, store = rooms.context.store }: Differing = {}): Promise<Process> => {
+    const ahead = (): number => rooms.context.clock() + aheadMs;
+    return openProcess({ ...rooms.context, store, clock: clock ?? ahead }, async () => options);
+  };
   const process = await start();
   return {
     ...process,
@@ -74,9 +79,11 @@ export async function openGatedRooms(policy: object = {}): Promise<GatedRooms> {
 
 async function optionsOf({ folder }: Rooms, policy: object, keys: readonly TestSigner[]): Promise<TrustOptions> {
   const file = join(folder, 'release.pub');
+  const authority = join(folder, 'corp.pem');
   await writeFile(file, keys.map(({ publicPem }) => publicPem).join(''));
   const policies = [{ repositories: 'team-a/**', require: { root: 'release' }, ...policy }];
-  return trustOptions.parse({ roots: { release: { keys: [file] } }, policies });
+  const corp = existsSync(authority) ? { corp: { x509: [authority] } } : {};
+  return trustOptions.parse({ roots: { release: { keys: [file] }, ...corp }, policies });
 }
 
 async function openProcess(base: Context, read: () => Promise<TrustOptions>): Promise<Process> {
