@@ -41,11 +41,10 @@ const WORDS_MAX = 1000;
 export function evidenceText(seen: readonly SeenSignature[]): string {
   const worth = (one: SeenSignature): number => Math.min(...one.testimonies.map(failures), CHECKS.length + 1);
   const shown = seen.toSorted((one, other) => worth(one) - worth(other)).slice(0, SIGNATURES_MAX);
-  return JSON.stringify({
-    total: seen.length,
-    // Words may quote what somebody sent.
-    signatures: shown.map((one) => ({ ...one, problem: one.problem?.slice(0, WORDS_MAX) })),
-  });
+  // Words may quote what somebody sent, names and types are what somebody sent.
+  const short = (_name: string, value: unknown): unknown =>
+    typeof value === 'string' ? value.slice(0, WORDS_MAX) : value;
+  return JSON.stringify({ total: seen.length, signatures: shown }, short);
 }
 
 /** Reads {@link evidenceText} back; nothing for what was never examined. */

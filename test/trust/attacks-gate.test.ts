@@ -104,8 +104,7 @@ describe('whoever only pulls', () => {
       const ask = (method: string, path: string, headers = {}): Promise<Answer> =>
         call(scene.gatehouse.url, { method, path, anonymous: true, headers: { ...who, ...headers } });
       for (const [path, headers] of hidden) {
-        for (const method of ['GET', 'HEAD']) {
-          if (method === 'HEAD' && path.startsWith('/api')) continue;
+        for (const method of path.startsWith('/api') ? ['GET'] : ['GET', 'HEAD']) {
           const { status } = await ask(method, path, headers);
           expect([name, method, path, [401, 403, 404].includes(status)]).toEqual([name, method, path, true]);
         }
