@@ -40,16 +40,23 @@ interface ManifestDocument {
   readonly manifests?: readonly { readonly digest: string; readonly platform?: { readonly architecture: string } }[];
 }
 
-/** For the body of a `describe`: the registry lives as long as its tests. Options as in `registry.config.yaml`. */
-export function useScene(options: WrittenOptions = {}): Scene {
-  let gatehouse: Gatehouse | undefined;
+/** A registry that runs. */
+export type Started = Pick<Gatehouse, 'url' | 'folder' | 'stop'>;
+
+/**
+ * For the body of a `describe`: the registry lives as long as its tests.
+ *
+ * @param options as in `registry.config.yaml`, or what starts a registry in another way
+ */
+export function useScene(options: WrittenOptions | (() => Promise<Started>) = {}): Scene {
+  let gatehouse: Started | undefined;
   const kept: { remove(): Promise<void> }[] = [];
   const keep: Scene['keep'] = (thing) => {
     kept.push(thing);
     return thing;
   };
   beforeAll(async () => {
-    gatehouse = await startGatehouse(options);
+    gatehouse = await (typeof options === 'function' ? options() : startGatehouse(options));
   });
   afterAll(async () => {
     await Promise.all(kept.map((thing) => thing.remove()));
