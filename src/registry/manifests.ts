@@ -161,6 +161,9 @@ async function pushManifest(context: Context, push: ManifestPush): Promise<Pushe
 
   // Asked here to spare the disk a manifest that cannot be taken, and again inside, where the answer holds.
   await requireContent(context, context.metadata, repository, manifest);
+  if (push.attachOnly && tags.length === 0 && (await isHere(context, push, { digest, manifest }))) {
+    return { digest, subject: manifest.subject };
+  }
   const grownFrom = push.attachOnly
     ? await requireAttachment(context, { repository, tags, digest, manifest })
     : undefined;
@@ -205,6 +208,22 @@ async function pushManifest(context: Context, push: ManifestPush): Promise<Pushe
   });
   gate.wake(repository, [digest, ...subjects]);
   return pushed;
+}
+
+/**
+ * Whether there is nothing to do: podman and skopeo push an image again, by its digest, before they hand in its signature.
+ *
+ * @throws {RegistryError} DENIED (precondition) it was not to be here
+ */
+async function isHere(
+  { metadata, gate }: Context,
+  push: ManifestPush,
+  { digest, manifest }: { digest: Digest; manifest: Manifest },
+): Promise<boolean> {
+  const here = await findManifest(metadata, push.repository, digest);
+  if (here === undefined || here.mediaType !== manifest.mediaType) return false;
+  await requirePrecondition(metadata, gate, push);
+  return true;
 }
 
 /** @throws {RegistryError} DENIED (precondition) somebody else attached something under the tag meanwhile */
