@@ -5,6 +5,7 @@ import { addSimpleSignature } from '#metadata/simple-signatures.ts';
 import { call } from '#test/support/client.ts';
 import { type Workstation, aRepository, describeClient } from '#test/support/clients.ts';
 import { type Layout, aMultiPlatformLayout } from '#test/support/e2e-layout.ts';
+import { KEY, aSigner, believe } from '#test/support/e2e-openpgp.ts';
 import { usePeople } from '#test/support/e2e-people.ts';
 import { type Scene, held, useScene } from '#test/support/e2e-scene.ts';
 import { grant, onItsData } from '#test/support/grants.ts';
@@ -12,31 +13,11 @@ import { grant, onItsData } from '#test/support/grants.ts';
 const PLAIN = '--tls-verify=false';
 const UP = ['--dest-tls-verify=false', '--preserve-digests'];
 const DOWN = '--src-tls-verify=false';
-const KEY = 'signer@example.org';
 const UNSIGNED = /signature was required, but no signature exists/i;
-
-/** Somebody with a key of their own, whose agent ends with the tests. */
-async function aSigner(here: Workstation): Promise<Workstation> {
-  await mkdir(join(here.folder, '.gnupg'), { mode: 0o700 });
-  const generate = ['--batch', '--quiet', '--passphrase', '', '--quick-generate-key', KEY, 'ed25519', 'sign', 'never'];
-  await here.succeed('gpg', generate);
-  await here.succeed('gpg', ['--batch', '--quiet', '--export', '--output', join(here.folder, 'key.gpg'), KEY]);
-  return here;
-}
 
 interface Entry {
   readonly name: string;
   readonly content: string;
-}
-
-/** Makes a node believe images of the registry only when the key's owner signed them. */
-async function believe(node: Workstation, host: string, signer: Workstation): Promise<void> {
-  const keyData = (await readFile(join(signer.folder, 'key.gpg'))).toString('base64');
-  const policy = {
-    default: [{ type: 'insecureAcceptAnything' }],
-    transports: { docker: { [host]: [{ type: 'signedBy', keyType: 'GPGKeys', keyData }] } },
-  };
-  await writeFile(join(node.folder, '.config/containers/policy.json'), JSON.stringify(policy));
 }
 
 async function signaturesOf(scene: Scene, repository: string, digest: string): Promise<Entry[]> {

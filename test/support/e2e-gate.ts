@@ -9,7 +9,7 @@ import { type Layout, filesIn } from './e2e-layout.ts';
 import { type People, usePeople } from './e2e-people.ts';
 import { type Scene, useScene } from './e2e-scene.ts';
 import { type ServerProcess, aServerProcess } from './e2e-server.ts';
-import { SIGN } from './e2e-signing.ts';
+import { SIGN, VERIFY } from './e2e-signing.ts';
 
 /** As the configuration writes it. */
 export interface WrittenTrust {
@@ -103,14 +103,19 @@ export function aPlace(kind: string): string {
 }
 
 /** Makes `<name>.key` and `<name>.pub` in a workstation's folder, as cosign does; returns the path of the public one. */
-export async function aKeyPair({ folder, succeed }: Workstation, name: string): Promise<string> {
-  await succeed('cosign', ['generate-key-pair', '--output-key-prefix', name], { folder });
-  return join(folder, `${name}.pub`);
+export async function aKeyPair(who: Workstation, name: string): Promise<string> {
+  await who.succeed('cosign', ['generate-key-pair', '--output-key-prefix', name], { folder: who.folder });
+  return join(who.folder, `${name}.pub`);
 }
 
 /** What `cosign sign` is given to sign with a key, offline. */
 export function signingWith(key: string): string[] {
   return ['sign', ...SIGN.map((word) => (word === 'cosign.key' ? key : word))];
+}
+
+/** What `cosign verify` is given to verify with a key, offline. */
+export function verifyingWith(publicKey: string): string[] {
+  return VERIFY.map((word) => (word === 'cosign.pub' ? publicKey : word));
 }
 
 /** Pulls with podman, as somebody, and compares every file. */
