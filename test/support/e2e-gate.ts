@@ -39,7 +39,7 @@ export interface GateScene {
 /** Who a person is logged in with; cosign and notation look where crane keeps its logins. */
 export const CLIENTS = ['podman', 'skopeo', 'crane', 'oras'] as const;
 /** What clients say of what is not there. */
-export const ABSENT = /manifest unknown|not found|name unknown/i;
+export const ABSENT = /manifest.unknown|not found|name.unknown/i;
 export const PLAIN = '--tls-verify=false';
 
 /**
