@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -18,8 +19,12 @@ import { KEY, aSigner, believe } from '#test/support/e2e-openpgp.ts';
 import { LEGACY, TRUST_POLICY } from '#test/support/e2e-signing.ts';
 import { type TestSigstore, aTestSigstore, trustedRootFile } from '#test/trust/sigstore/instance.ts';
 
-/** Keys that cosign has not made: what openssl calls them. */
-const ALGORITHMS = { p384: ['EC', '-pkeyopt', 'ec_paramgen_curve:P-384'], rsa: ['RSA'], ed25519: ['ED25519'] };
+/** Keys that cosign has not made. */
+const IMPORTED = {
+  p384: generateKeyPairSync('ec', { namedCurve: 'P-384' }),
+  rsa: generateKeyPairSync('rsa', { modulusLength: 2048 }),
+  ed25519: generateKeyPairSync('ed25519'),
+};
 const REFERRERS = '--registry-referrers-mode=oci-1-1';
 const CORP = 'corp.example.org';
 const STRANGER = 'stranger.example.org';
@@ -41,7 +46,7 @@ interface Way {
   readonly complaint: RegExp;
 }
 
-describeClient(['cosign', 'notation', 'gpg', 'podman', 'skopeo', 'crane', 'oras', 'openssl'], () => {
+describeClient(['cosign', 'notation', 'gpg', 'podman', 'skopeo', 'crane', 'oras'], () => {
   let sigstore: TestSigstore;
   let signer: Workstation;
   let stranger: Workstation;
@@ -61,13 +66,10 @@ describeClient(['cosign', 'notation', 'gpg', 'podman', 'skopeo', 'crane', 'oras'
     }
     const keys = [await aKeyPair(smith, 'release')];
     await aKeyPair(smith, 'stranger');
-    for (const [name, algorithm] of Object.entries(ALGORITHMS)) {
-      await smith.succeed('openssl', ['genpkey', '-out', `${name}.pem`, '-algorithm', ...algorithm], smith);
-      await smith.succeed(
-        'cosign',
-        ['import-key-pair', '--yes', '--key', `${name}.pem`, '--output-key-prefix', name],
-        smith,
-      );
+    for (const [name, { privateKey }] of Object.entries(IMPORTED)) {
+      await writeFile(join(smith.folder, `${name}.pem`), privateKey.export({ type: 'pkcs8', format: 'pem' }));
+      const files = ['--key', `${name}.pem`, '--output-key-prefix', name];
+      await smith.succeed('cosign', ['import-key-pair', '--yes', ...files], smith);
       keys.push(join(smith.folder, `${name}.pub`));
     }
     return {
