@@ -3,7 +3,16 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Login, type Workstation, describeClient } from '#test/support/clients.ts';
 import { withDocker } from '#test/support/e2e-docker.ts';
-import { PLAIN, aKeyPair, aPlace, expectAbsent, expectPulled, signingWith, useGate } from '#test/support/e2e-gate.ts';
+import {
+  ABSENT,
+  PLAIN,
+  aKeyPair,
+  aPlace,
+  expectAbsent,
+  expectPulled,
+  signingWith,
+  useGate,
+} from '#test/support/e2e-gate.ts';
 import { LEGACY } from '#test/support/e2e-signing.ts';
 
 const REQUIRE = { require: { root: 'release' } };
@@ -59,6 +68,24 @@ describeClient(['docker', 'dockerd', 'cosign', 'podman', 'skopeo', 'crane', 'ora
     expect(await pull(image)).toBe('v2');
   });
 
+  it('hold: an older push that is signed later never replaces a newer one', async () => {
+    const image = anImage('hold');
+    const [name = ''] = image.split(':1.4');
+    const digests: string[] = [];
+    for (const version of ['v1', 'v2']) {
+      await push(version, image);
+      digests.push(await editor.succeed('crane', ['digest', image]));
+    }
+    const [first, second] = digests.map((digest) => `${name}@${digest}`);
+    await sign(first ?? '');
+    await expectAbsent(viewer, image);
+    expect(await pull(first ?? '')).toBe('v1');
+    await sign(second ?? '');
+    expect(await pull(image)).toBe('v2');
+    await sign(first ?? '', LEGACY);
+    expect(await pull(image)).toBe('v2');
+  });
+
   it('hold: what is held is there for whoever pushes, and in no list of a viewer', async () => {
     const image = anImage('hold');
     await push('v1', image);
@@ -68,7 +95,11 @@ describeClient(['docker', 'dockerd', 'cosign', 'podman', 'skopeo', 'crane', 'ora
     expect(await viewer.run('crane', ['ls', repository])).toMatchObject({ stdout: '' });
     const digest = await editor.succeed('crane', ['digest', image]);
     await expectAbsent(viewer, `${repository}@${digest}`);
+    // The engine is anybody's; who is logged in is the viewer.
+    const dockerPull = ['--host', `unix://${join(engine.folder, 'docker.sock')}`, 'pull', image];
+    expect(await viewer.fail('docker', dockerPull)).toMatch(ABSENT);
     await sign(image);
+    await viewer.succeed('docker', dockerPull);
     expect(await viewer.succeed('crane', ['ls', repository])).toBe('1.4');
     expect(await viewer.succeed('crane', ['digest', image])).toBe(digest);
   });
