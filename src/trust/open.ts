@@ -92,6 +92,8 @@ export async function openTrust(context: TrustContext): Promise<Trust> {
     reload,
     watch(to) {
       told = to;
+      // Now, and not while the first signature waits for them.
+      if (policies().all.some(isActive)) void judging.formats().catch(onError);
       void sweepAndJudge().catch(onError);
       const timer = setInterval(() => void reload().catch(onError), live.checkEveryMs).unref();
       return { close: () => clearInterval(timer) };
