@@ -81,6 +81,11 @@ export async function openTrust(context: TrustContext): Promise<Trust> {
   const reload = async (): Promise<void> => {
     if (await live.reload()) await sweepAndJudge();
   };
+  const start = async (): Promise<void> => {
+    await sweepAndJudge();
+    // What a server left that was killed: somebody signed it, and waits.
+    await judge.drain();
+  };
   const gate = openTrustGate({ ...judging, judge });
   return {
     gate,
@@ -94,7 +99,7 @@ export async function openTrust(context: TrustContext): Promise<Trust> {
       told = to;
       // Now, and not while the first signature waits for them.
       if (policies().all.some(isActive)) void judging.formats().catch(onError);
-      void sweepAndJudge().catch(onError);
+      void start().catch(onError);
       const timer = setInterval(() => void reload().catch(onError), live.checkEveryMs).unref();
       return { close: () => clearInterval(timer) };
     },

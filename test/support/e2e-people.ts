@@ -26,7 +26,7 @@ export interface People {
 }
 
 /** For the body of a `describe`, after the scene. */
-export function usePeople(scene: Scene): People {
+export function usePeople(scene: Pick<Scene, 'database'>): People {
   let opened: Sql | undefined;
   let count = 0;
   beforeAll(async () => {
