@@ -13,6 +13,7 @@ import {
   signingWith,
   useGate,
 } from '#test/support/e2e-gate.ts';
+import type { Descriptor } from '#test/support/e2e-layout.ts';
 import { LEGACY } from '#test/support/e2e-signing.ts';
 
 const REQUIRE = { require: { root: 'release' } };
@@ -94,7 +95,14 @@ describeClient(['docker', 'dockerd', 'cosign', 'podman', 'skopeo', 'crane', 'ora
     expect(await editor.succeed('crane', ['ls', repository])).toBe('1.4');
     expect(await viewer.run('crane', ['ls', repository])).toMatchObject({ stdout: '' });
     const digest = await editor.succeed('crane', ['digest', image]);
-    await expectAbsent(viewer, `${repository}@${digest}`);
+    const { layers } = JSON.parse(await editor.succeed('crane', ['manifest', image])) as { layers: [Descriptor] };
+    for (const [act, what] of [
+      ['manifest', digest],
+      ['digest', digest],
+      ['blob', layers[0].digest],
+    ] as const) {
+      expect(await viewer.fail('crane', [act, `${repository}@${what}`])).toMatch(/MANIFEST_UNKNOWN|BLOB_UNKNOWN|404/);
+    }
     // The engine is anybody's; who is logged in is the viewer.
     const dockerPull = ['--host', `unix://${join(engine.folder, 'docker.sock')}`, 'pull', image];
     expect(await viewer.fail('docker', dockerPull)).toMatch(ABSENT);
