@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Role } from '#access/permissions.ts';
 import { type Workstation, aWorkstation, describeClient } from '#test/support/clients.ts';
 import {
   PLAIN,
@@ -84,6 +85,7 @@ describeClient(['cosign', 'notation', 'gpg', 'podman', 'skopeo', 'crane', 'oras'
         { repositories: 'team-a/ci/**', require: BY_CI },
         { repositories: 'team-a/corp/**', require: { root: 'corp', subject: `CN=${CORP}` } },
         { repositories: 'team-a/ops/**', require: { root: 'ops' } },
+        { repositories: 'team-a/strict/**', mode: 'strict', require: { root: 'ops' } },
       ],
       simpleSigning: { extension: true },
     };
@@ -118,6 +120,11 @@ describeClient(['cosign', 'notation', 'gpg', 'podman', 'skopeo', 'crane', 'oras'
     const up = ['copy', '--dest-tls-verify=false', '--preserve-digests'];
     await editor.succeed('skopeo', [...up, `oci:${folder}:latest`, `docker://${to}:1.4`]);
     return { name, tagged: `${to}:1.4`, pinned: `${to}@${manifest.digest}` };
+  };
+  /** With podman and skopeo, until the next time. */
+  const loggedInAs = async (role: Role, person: Workstation): Promise<void> => {
+    const login = await gate.people.aUser([role, 'team-a/']);
+    await person.logIn('podman', scene.host, login);
   };
   const who = (by: 'signer' | 'stranger'): Workstation => (by === 'signer' ? signer : stranger);
   const withKey = (name: string, ...options: string[]): Way => ({
@@ -196,8 +203,7 @@ describeClient(['cosign', 'notation', 'gpg', 'podman', 'skopeo', 'crane', 'oras'
     const [layout, name] = [await scene.aLayout(), aPlace('ops')];
     const tagged = `${scene.host}/${name}:1.4`;
     const push = async (by: Workstation): Promise<void> => {
-      const { name: user, password } = await gate.people.aUser(['registry-editor', 'team-a/']);
-      await by.logIn('podman', scene.host, { name: user, password });
+      await loggedInAs('registry-editor', by);
       const image = await by.succeed('podman', ['pull', '--quiet', `oci:${layout.folder}:latest`]);
       await by.succeed('podman', ['push', PLAIN, '--sign-by', KEY, image, tagged]);
     };
@@ -207,6 +213,22 @@ describeClient(['cosign', 'notation', 'gpg', 'podman', 'skopeo', 'crane', 'oras'
     await push(signer);
     await expectPulled(viewer, tagged, layout);
     await expectPulled(node, tagged, layout);
+  });
+
+  it('strict: takes the tag of what skopeo has signed by its digest; podman, which signs last, it refuses', async () => {
+    const layout = await scene.aLayout();
+    const name = `${scene.host}/${aPlace('strict')}`;
+    const image = { name, tagged: `${name}:1.4`, pinned: `${name}@${layout.manifest.digest}` };
+    await loggedInAs('registry-editor', signer);
+    const id = await signer.succeed('podman', ['pull', '--quiet', `oci:${layout.folder}:latest`]);
+    const push = ['push', PLAIN, '--sign-by', KEY, id, image.tagged];
+    expect(await signer.fail('podman', push)).toContain('needs a signature first');
+    const up = ['copy', '--dest-tls-verify=false', '--preserve-digests', `oci:${layout.folder}:latest`];
+    await editor.succeed('skopeo', [...up, `docker://${image.pinned}`]);
+    expect(await editor.fail('crane', ['tag', image.pinned, '1.4'])).toContain(`skopeo copy --all`);
+    await bySkopeo.sign(image, 'signer');
+    await editor.succeed('crane', ['tag', image.pinned, '1.4']);
+    await expectPulled(viewer, image.tagged, layout);
   });
 
   it.each([

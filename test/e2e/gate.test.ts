@@ -18,7 +18,7 @@ import { LEGACY } from '#test/support/e2e-signing.ts';
 
 const REQUIRE = { require: { root: 'release' } };
 
-describeClient(['docker', 'dockerd', 'cosign', 'podman', 'skopeo', 'crane', 'oras', 'curl'], () => {
+describeClient(['docker', 'dockerd', 'cosign', 'podman', 'skopeo', 'crane', 'oras', 'regctl', 'curl'], () => {
   const gate = useGate(async (smith) => ({
     roots: { release: { keys: [await aKeyPair(smith, 'release')] } },
     policies: ['hold', 'strict', 'audit'].map((mode) => ({ repositories: `team-a/${mode}/**`, mode, ...REQUIRE })),
@@ -30,7 +30,9 @@ describeClient(['docker', 'dockerd', 'cosign', 'podman', 'skopeo', 'crane', 'ora
   let viewer: Workstation & Login;
   beforeAll(async () => {
     engine = await withDocker(await scene.aStranger()).then(scene.keep);
-    editor = await gate.aPerson('registry-editor');
+    const login = await gate.aPerson('registry-editor');
+    editor = login;
+    await editor.logIn('regctl', scene.host, login);
     signer = await gate.aPerson('registry-signer');
     viewer = await gate.aPerson('registry-viewer');
     await engine.logIn('docker', scene.host, await gate.people.aUser(['registry-editor', 'team-a/']));
@@ -139,6 +141,18 @@ describeClient(['docker', 'dockerd', 'cosign', 'podman', 'skopeo', 'crane', 'ora
       await editor.succeed('oras', ['tag', '--plain-http', image, 'latest']);
       await expectPulled(viewer, `${repository}:latest`, layout);
     });
+  });
+
+  it.each([
+    ['oras', (from: string, to: string) => ['cp', '-r', '--from-plain-http', '--to-plain-http', from, to]],
+    ['regctl', (from: string, to: string) => ['image', 'copy', '--referrers', from, to]],
+  ] as const)('strict: takes what %s copies with its signatures, and not without', async (client, copy) => {
+    const [from, to] = [anImage('hold'), anImage('strict')];
+    await push('v1', from);
+    expect(await editor.fail(client, copy(from, to))).toContain('needs a signature first');
+    await sign(from);
+    await editor.succeed(client, copy(from, to));
+    expect(await pull(to)).toBe('v1');
   });
 
   it.each([
