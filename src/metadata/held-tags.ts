@@ -53,11 +53,13 @@ export async function heldTagsAfter(
   { repository, after }: { repository?: string | undefined; after: { repository: string; name: string } },
   limit: number,
 ): Promise<HeldTag[]> {
+  // Names of repositories are ASCII: nothing comes after this one.
+  const last = repository ?? '\u{10FFFF}';
+  const from = repository !== undefined && after.repository < repository ? { repository, name: '' } : after;
   return await database.all<HeldTag>(sql`
     select repository as "repository", name as "name", digest as "digest", since as "since", held_by as "by",
       why as "why", lapses_at as "lapsesAt"
-    from held_tags where (repository, name) > (${after.repository}, ${after.name})
-      and repository = coalesce(${repository ?? null}, repository)
+    from held_tags where (repository, name) > (${from.repository}, ${from.name}) and repository <= ${last}
     order by repository, name limit ${limit}`);
 }
 

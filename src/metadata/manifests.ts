@@ -104,7 +104,8 @@ export async function namedBy(database: Sql, repository: string, index: Digest):
   const rows = await database.all<{ target: Digest }>(sql`
     select target as "target" from manifest_references
     where repository = ${repository} and manifest = ${index} and kind = 'manifest'
-      and target in (select digest from manifests where repository = ${repository})
+      and exists (select 1 from manifests
+        where manifests.repository = manifest_references.repository and digest = target)
     order by target`);
   return rows.map((row) => row.target);
 }

@@ -92,10 +92,17 @@ export async function reviewVerdict(database: Sql, repository: string, digest: D
  * holds any more.
  */
 export async function voidVerdict(database: Sql, repository: string, digest: Digest, now: number): Promise<void> {
+  // One at a time: asked for all at once, SQLite looks at every verdict of the repository.
   await database.all(sql`
     update verdicts set judge_at = ${now}, changes = changes + 1, policy = ''
-    where repository = ${repository} and (digest = ${digest} or via = ${digest}
-      or via in (select digest from verdicts where repository = ${repository} and via = ${digest}))`);
+    where repository = ${repository} and via in
+      (select digest from verdicts where repository = ${repository} and via = ${digest})`);
+  await database.all(sql`
+    update verdicts set judge_at = ${now}, changes = changes + 1, policy = ''
+    where repository = ${repository} and via = ${digest}`);
+  await database.all(sql`
+    update verdicts set judge_at = ${now}, changes = changes + 1, policy = ''
+    where repository = ${repository} and digest = ${digest}`);
 }
 
 /** A verdict as it is to be. */

@@ -24,7 +24,7 @@ create table verdicts (
   primary key (repository, digest)
 );
 create index verdicts_by_time on verdicts (judge_at) where judge_at is not null;
-create index verdicts_by_via on verdicts (repository, via) where via is not null;
+create index verdicts_by_via on verdicts (repository, via, digest) where via is not null;
 
 -- Where a tag is to point once that is satisfied: the newest intention alone. What it points at for everybody else stays
 -- in `tags`.
@@ -39,7 +39,7 @@ create table held_tags (
   primary key (repository, name),
   foreign key (repository, digest) references manifests (repository, digest)
 );
-create index held_tags_by_digest on held_tags (repository, digest);
+create index held_tags_by_digest on held_tags (repository, digest, name);
 create index held_tags_by_time on held_tags (lapses_at);
 
 -- Under which version of which policy all of a repository has been put on the list of what is to be judged.
@@ -60,3 +60,9 @@ create table simple_signatures (
   primary key (repository, digest, position)
 );
 create unique index simple_signatures_by_name on simple_signatures (repository, digest, name);
+
+-- With what is asked for in the order in which it is asked: else SQLite walks over the whole repository to spare a sort.
+drop index manifest_references_by_target;
+create index manifest_references_by_target on manifest_references (repository, kind, target, manifest);
+drop index tags_by_digest;
+create index tags_by_digest on tags (repository, digest, name);
