@@ -275,9 +275,10 @@ export async function reviewRepository(database: Sql, repository: string, policy
     on conflict (repository) do update set policy = excluded.policy`);
 }
 
-/** Forgets every verdict on a repository that no policy speaks of any more. */
+/** Forgets every verdict on a repository that no policy speaks of any more; what somebody released stays released. */
 export async function forgetVerdicts(database: Sql, repository: string): Promise<void> {
-  await database.all(sql`delete from verdicts where repository = ${repository}`);
+  await database.all(sql`delete from verdicts where repository = ${repository} and released_at is null`);
+  await database.all(sql`update verdicts set judge_at = null, policy = '' where repository = ${repository}`);
   await database.all(sql`delete from repository_policies where repository = ${repository}`);
 }
 

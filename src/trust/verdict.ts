@@ -192,8 +192,10 @@ class Verdicts {
     const { repository, policy, now } = this.#frame;
     const row = await findVerdict(this.#metadata, repository, digest);
     if (row !== undefined && row.via === null && isSatisfiedNow(row, policy, now)) return;
-    if (row === undefined || !isSame(row, standing, policy)) {
-      await this.#write(digest, standing, { evidence: null, judgeAt: null });
+    // What waits to be judged itself still does: it may have come to stand on its own.
+    const judgeAt = row !== undefined && row.judgeAt !== null && row.judgeAt <= now ? row.judgeAt : null;
+    if (row === undefined || row.judgeAt !== judgeAt || !isSame(row, standing, policy)) {
+      await this.#write(digest, standing, { evidence: null, judgeAt });
     }
   }
 
@@ -247,7 +249,6 @@ class Verdicts {
 function isSame(row: VerdictRow, standing: Standing, policy: Policy): boolean {
   return (
     row.policy === policy.version &&
-    row.judgeAt === null &&
     row.via === standing.via &&
     row.goodUntil === standing.goodUntil &&
     (row.isSatisfied === 1) === standing.isSatisfied &&

@@ -199,6 +199,27 @@ describe('hold', () => {
     expect(await seen(editor, tagOf(image))).toBe(disguised.digest);
   });
 
+  test('what is attached to a held image is seen once it is signed itself', async () => {
+    const image = aManifest();
+    await push(image, '1.0');
+    const attached = bundleFor(image, other);
+    await push(attached);
+    await sign(attached);
+    await comesTrue(() => seen(viewer, attached.digest), attached.digest);
+    expect(await seen(viewer, image.digest)).toBe(404);
+  });
+
+  test('what was released stays so while there is no policy for a time', async () => {
+    const image = aManifest();
+    await push(image, '1.0');
+    const administration = gatehouse.installation.administration(gatehouse.installation.localCaller);
+    await administration.trustRelease({ repository: R, tag: '1.0', reason: 'signing is down' });
+    await configure(undefined);
+    expect(await seen(viewer, '1.0')).toBe(image.digest);
+    await configure({ mode: 'hold', pull: 'enforce' });
+    expect(await seen(viewer, '1.0')).toBe(image.digest);
+  });
+
   test('a tag that comes back, by rollback or restore, has to pass again', async () => {
     const [unsigned, image] = [aManifest(), aManifest()];
     await configure({ mode: 'off' });
