@@ -1,3 +1,7 @@
+import { randomUUID } from 'node:crypto';
+import { rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { hashSync } from 'bcryptjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -8,18 +12,26 @@ import { type Answer, type Call, call, codesOf } from '../support/client.ts';
 import { type Gatehouse, startGatehouse } from '../support/gatehouse.ts';
 import { aManifest, pushImage } from '../support/images.ts';
 import { fieldOf } from '../support/people.ts';
+import { aSigner, bundleFor } from '../support/signing.ts';
 
 const PASSWORD = 'correct horse battery staple';
 /** Stands for the id of the plan that a call before has made. */
 const PLAN = 'the plan';
 const JSON_TYPE = { 'content-type': 'application/json' };
+const KEY = join(tmpdir(), `gatehouse-${randomUUID()}.pub`);
+const release = aSigner();
 const ALICE = { authorization: `Basic ${Buffer.from(`alice:${PASSWORD}`).toString('base64')}` };
 
 let gatehouse: Gatehouse;
 
 beforeAll(async () => {
+  await writeFile(KEY, release.publicPem);
   gatehouse = await startGatehouse({
     retention: { rules: [{ repositories: 'team-a/**', keepTags: ['v1'], keepMostRecent: 1 }] },
+    trust: {
+      roots: { release: { keys: [KEY] } },
+      policies: [{ repositories: 'team-t/**', require: { root: 'release' } }],
+    },
   });
   const { installation } = gatehouse;
   const local = installation.administration(installation.localCaller);
@@ -30,9 +42,17 @@ beforeAll(async () => {
   for (const tag of ['v1', 'v1', 'v2', 'gone']) await pushImage(url, 'team-a/app', aManifest(), tag);
   await call(url, { method: 'DELETE', path: '/v2/team-a/app/manifests/gone' });
   await pushImage(url, 'team-b/app', aManifest(), 'v1');
+  const [held, signed] = [aManifest(), aManifest()];
+  await pushImage(url, 'team-t/app', held, 'held');
+  await pushImage(url, 'team-t/app', bundleFor(held, aSigner()));
+  await pushImage(url, 'team-t/app', bundleFor(signed, release));
+  await pushImage(url, 'team-t/app', signed, 'signed');
 });
 
-afterAll(() => gatehouse.stop());
+afterAll(async () => {
+  await gatehouse.stop();
+  await rm(KEY);
+});
 
 const ask = (request: Call): Promise<Answer> => call(gatehouse.url, request);
 
@@ -78,6 +98,18 @@ describe('every operation', () => {
     ['collectionStatus', {}],
     ['importInUse', { list: 'team-a/app:v1\n<none>', source: 'prod', maxAge: '1h' }],
     ['listInUse', {}],
+    ['trustVerify', { repository: 'team-t/app', tag: 'signed' }],
+    ['trustExplain', { repository: 'team-t/app', tag: 'signed' }],
+    ['trustVerify', { repository: 'team-t/app', tag: 'held' }],
+    ['trustExplain', { repository: 'team-t/app', tag: 'held' }],
+    ['trustExplain', { repository: 'team-b/app', tag: 'v1' }],
+    ['trustHeld', { repository: 'team-t/app', limit: 1 }],
+    [
+      'trustPreview',
+      { trust: { policies: [{ repositories: '**', mode: 'audit', require: { root: 'release' } }] }, limit: 2 },
+    ],
+    ['trustRelease', { repository: 'team-t/app', tag: 'held', reason: 'signing is down' }],
+    ['trustExplain', { repository: 'team-t/app', tag: 'held' }],
     ['removeGrant', { kind: 'group', subject: 'devs', role: 'registry-editor', scope: 'team-c/' }],
     ['removeGroupMember', { name: 'devs', member: 'bob' }],
     ['deleteRobot', { name: 'ci' }],
