@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Digest } from '#oci/digest.ts';
-import type { Precondition } from '#registry/manifests.ts';
+import type { Precondition } from '#registry/manifest-push.ts';
 
 /** The entity tag of content: its digest, which no other content has. RFC 9110, section 8.8.3. */
 export function etagOf(digest: Digest): string {

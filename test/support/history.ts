@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { Digest } from '#oci/digest.ts';
-import type { ManifestPush } from '#registry/manifests.ts';
+import type { ManifestPush } from '#registry/manifest-push.ts';
 import { type CollectReport, collect } from '#retention/collect.ts';
 import { type TestManifest, aManifest, anIndex } from './images.ts';
 import { ORIGIN, type Rooms, bodyOf } from './rooms.ts';
