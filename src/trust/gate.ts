@@ -130,7 +130,9 @@ function refusal(
   const { repository, name, digest } = move;
   const signed = { repository, digest, host, roots: policy.roots };
   const commands = outcome.missing.flatMap((missing) => hintsFor(missing, signed));
-  const how = 'push it by its digest, sign that, then push the tag';
+  // In the message too: docker shows nothing else.
+  const sign = commands[0] === undefined ? 'sign that' : `sign that (${commands[0]})`;
+  const how = `push it by its digest, ${sign}, then push the tag`;
   const message = `${repository}:${name} needs a signature first: ${outcome.summary}; ${how}`;
   return new RegistryError('DENIED', message, {
     detail: { policy: policy.label, digest, missing: outcome.missing.map(({ words }) => words), sign: commands },

@@ -302,7 +302,9 @@ describe('strict', () => {
     const refused = await push(image, '1.0');
     expect(refused.status).toBe(403);
     expect(codesOf(refused)).toEqual(['DENIED']);
-    expect(refused.text).toContain('cosign sign --key');
+    expect(refused.json).toMatchObject({
+      errors: [{ message: expect.stringContaining("sign that (cosign sign --key '<private key of release.pub>'") }],
+    });
     expect(refused.text).toContain(image.digest);
     expect(await seen(editor, image.digest)).toBe(404);
     expect(await push(image)).toMatchObject({ status: 201 });
