@@ -100,10 +100,10 @@ describeClient(['podman', 'skopeo', 'regctl', 'crane'], () => {
     const list = (repository: string) => ['list-tags', PLAIN, `docker://${scene.host}/${repository}`];
     expect(JSON.parse(await here.succeed('skopeo', list(mine)))).toMatchObject({ Tags: ['1', '2'] });
     // In the words for what was never there.
-    const denied = await here.fail('skopeo', list(theirs));
-    expect(denied.replaceAll(theirs, 'X')).toBe(
-      (await here.fail('skopeo', list('unseen/nothing'))).replaceAll('unseen/nothing', 'X'),
-    );
+    const said = async (repository: string): Promise<string> =>
+      // skopeo begins with the second it is in.
+      (await here.fail('skopeo', list(repository))).replaceAll(repository, 'X').replaceAll(/time="[^"]*"/g, '');
+    expect(await said(theirs)).toBe(await said('unseen/nothing'));
   });
 
   it('pushes what lies where one may not read, by sending it, with no error', async () => {
