@@ -290,6 +290,8 @@ describe('covers: none', () => {
     await sign(one);
     await comesTrue(() => seen(viewer, 'multi'), index.digest);
     await comesTrue(() => seen(viewer, one.digest), one.digest);
+    const administration = gatehouse.installation.administration(gatehouse.installation.localCaller);
+    await administration.trustVerify({ repository: R, digest: two.digest });
     expect(await seen(viewer, two.digest)).toBe(404);
   });
 });
