@@ -241,7 +241,7 @@ export async function notUnsatisfiedAfter(
 }
 
 /** Under which version of a policy all of a repository was put on the list; undefined: under none. */
-export async function findRepositoryPolicy(database: Sql, repository: string): Promise<string | undefined> {
+async function findRepositoryPolicy(database: Sql, repository: string): Promise<string | undefined> {
   const row = await first<{ policy: string }>(
     database,
     sql`select policy as "policy" from repository_policies where repository = ${repository}`,

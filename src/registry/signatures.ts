@@ -12,7 +12,7 @@ export const SIGNATURES_MAX = 64;
 /** 128 KiB: what gpg makes of a manifest is below one. */
 export const SIGNATURE_MAX_BYTES = 128 * 1024;
 /** 4 MiB: clients read no longer list of signatures (containers/image). */
-export const SIGNATURES_MAX_BYTES = 4 * 1024 * 1024;
+const SIGNATURES_MAX_BYTES = 4 * 1024 * 1024;
 // What surrounds name and content in the list.
 const ENTRY_BYTES = 80;
 

@@ -16,7 +16,7 @@ export interface HintSubject {
 }
 
 /** Stands in a command for the name of a registry that does not know it. */
-export const HOST_PLACEHOLDER = 'HOST';
+const HOST_PLACEHOLDER = 'HOST';
 
 /**
  * The commands that bring what is missing, each an alternative, ready to be typed but for what stands in `<…>`. Empty when

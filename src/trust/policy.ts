@@ -9,7 +9,7 @@ import { type Counted, holds } from './support.ts';
 import type { Finding, Testimony } from './testimony.ts';
 
 /** Raised whenever the same findings could be judged differently: stored verdicts are then looked at again. */
-export const JUDGEMENT_VERSION = 1;
+const JUDGEMENT_VERSION = 1;
 
 /** What is asked of some repositories, together with whom it trusts. */
 export interface Policy {

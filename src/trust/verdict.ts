@@ -63,7 +63,7 @@ export function isCurrent(row: VerdictRow, policy: Policy, now: number): boolean
 }
 
 /** Whether a manifest satisfies the policy now. */
-export function isSatisfiedNow(row: VerdictRow, policy: Policy, now: number): boolean {
+function isSatisfiedNow(row: VerdictRow, policy: Policy, now: number): boolean {
   return row.isSatisfied === 1 && isCurrent(row, policy, now);
 }
 

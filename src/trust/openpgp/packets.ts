@@ -9,9 +9,9 @@ import { z } from 'zod';
 import { VerificationError } from '../testimony.ts';
 
 /** 256 KiB: what signers make is below one; both the message and what comes out of it are bounded. */
-export const MESSAGE_MAX_BYTES = 256 * 1024;
+const MESSAGE_MAX_BYTES = 256 * 1024;
 /** 1 MiB of packets out of a compressed one. */
-export const DECOMPRESSED_MAX_BYTES = 1024 * 1024;
+const DECOMPRESSED_MAX_BYTES = 1024 * 1024;
 
 /** Packet types. RFC 9580, section 5. */
 const SIGNATURE = 2;

@@ -33,7 +33,7 @@ export const EXTENSION = {
 } as const;
 
 /** Bits of a key usage, by their number. RFC 5280, section 4.2.1.3. */
-export const KEY_USAGE = [
+const KEY_USAGE = [
   'digitalSignature',
   'nonRepudiation',
   'keyEncipherment',
