@@ -38,8 +38,8 @@ import { openStorage } from '#storage/open.ts';
 import { type Tls, openTls } from '#tls/open.ts';
 import { openTrustAdministration } from '#trust/administration.ts';
 import { hostOf } from '#trust/hints.ts';
+import { nowhere } from '#trust/nowhere.ts';
 import { type Trust, openTrust } from '#trust/open.ts';
-import { ungated } from '#trust/ungated.ts';
 
 export type { VerifyProgress, VerifyReport } from '#registry/verify.ts';
 export type { CollectReport } from '#retention/collect.ts';
@@ -241,7 +241,7 @@ function administrationOf(
     retention: openRetentionAdministration({ metadata, clock, gate, pruning }),
     emptyRetention: openRetentionAdministration({ ...empty, pruning: pruningOf(config, empty) }),
     trust: openTrustAdministration({ engine: trust.engine, publicUrl }),
-    emptyTrust: openTrustAdministration({ engine: ungated(nothing), publicUrl }),
+    emptyTrust: openTrustAdministration({ engine: nowhere, publicUrl }),
   });
 }
 

@@ -18,7 +18,7 @@ import { openRetentionAdministration } from '#retention/administration.ts';
 import { openPruning } from '#retention/prune.ts';
 import { openTrustAdministration } from '#trust/administration.ts';
 import type { TrustEngine } from '#trust/engine.ts';
-import { ungated } from '#trust/ungated.ts';
+import { nowhere } from '#trust/nowhere.ts';
 
 /** Administration of a database, by anybody. */
 export interface Callers {
@@ -37,7 +37,7 @@ export interface Callers {
 
 export function openCallers(
   metadata: Sql,
-  { clock = () => 1000, engine = ungated(metadata) }: { clock?: () => number; engine?: TrustEngine } = {},
+  { clock = () => 1000, engine = nowhere }: { clock?: () => number; engine?: TrustEngine } = {},
 ): Callers {
   const noted: (NewEvent & Origin)[] = [];
   const context: AdministrationSurroundings = {
@@ -45,7 +45,7 @@ export function openCallers(
     clock,
     keys: openKeys({ metadata, clock: () => 0, options: accessOptions.parse({}) }),
     ...retentionOf(metadata, clock),
-    ...trustOf(metadata, engine),
+    ...trustOf(engine),
     note: (origin, event) => noted.push({ ...origin, ...event }),
     throttle: openThrottle(),
   };
@@ -84,13 +84,10 @@ export function retentionOf(
   return { retention: over(metadata), emptyRetention: over(nothing) };
 }
 
-/** The gate over a database, and where there is nothing. */
-export function trustOf(
-  metadata: Sql,
-  engine: TrustEngine = ungated(metadata),
-): Pick<AdministrationSurroundings, 'trust' | 'emptyTrust'> {
+/** The gate as it is given, and where there is nothing. */
+export function trustOf(engine: TrustEngine = nowhere): Pick<AdministrationSurroundings, 'trust' | 'emptyTrust'> {
   const over = (one: TrustEngine) => openTrustAdministration({ engine: one, publicUrl: undefined });
-  return { trust: over(engine), emptyTrust: over(ungated(nothing)) };
+  return { trust: over(engine), emptyTrust: over(nowhere) };
 }
 
 function callerOf(principal: Principal, rights: Rights, token?: TokenScope): Caller {

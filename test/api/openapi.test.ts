@@ -64,7 +64,7 @@ async function servedRoutes(): Promise<string[]> {
     throttle: openThrottle(),
     keys: openKeys({ metadata, clock: () => 0, options: accessOptions.parse({}) }),
     ...retentionOf(metadata, () => 0),
-    ...trustOf(metadata),
+    ...trustOf(),
   });
   const routes = apiRoutes({
     administration,
